@@ -1,0 +1,402 @@
+"""Op: one record holds everything there is to know about an operation; `apply` runs it and writes the history.
+
+Imports `tensor`.  A new op is one function under `@op(...)` in `ops/`; see `ops/elementwise.py` for the pattern:
+
+    @op(lambda g, out, _x: g * (1 - out * out), text="tanh({0})", latex=r"\\tanh({0})", numpy=np.tanh)
+    def tanh(x): return np.tanh(x)
+
+The function under the decorator is the forward pass on arrays; its signature and docstring are the public ones.  There
+is one vjp (vector-Jacobian product) rule per input: `rule(g, out, *inputs, **params)` gives the gradient with respect to
+that input from the gradient `g` with respect to `out`.  Rules are written in ops themselves and run on both: plain arrays
+(the fast way of `.backward()`) and tensors (recorded, so that the backward pass is a graph too).  A rule that does not
+read the *value* of an argument says so with a leading underscore: that value is not kept alive, and a stand-in with its
+shape and dtype is passed.  A rule of None means a derivative that is zero wherever it exists (sign, step).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache, partial, update_wrapper, wraps
+from math import inf
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import numpy as np
+from numpy import ndarray
+
+from .tensor import Node, Tensor, as_array, describe, is_array, new_tensor, shape_text, tick
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Rule = Callable[..., Any]
+
+
+class Mode(Enum):
+    """What an op does besides computing."""
+
+    ARRAYS = "plain arrays in, plain arrays out: the backward pass runs its rules in this mode"
+    OFF = "nothing is recorded"
+    GRADIENTS = "what a gradient needs is recorded"
+    EVERYTHING = "every op and every value is recorded, for pictures and equations"
+
+
+ARRAYS, OFF, GRADIENTS, EVERYTHING = Mode
+_mode: ContextVar[Mode] = ContextVar("tinygrad_lite_mode", default=GRADIENTS)
+
+
+class recording:  # noqa: N801 -- used like a function
+    """Switch recording inside a `with` block, or in a function under it; threads do not disturb each other."""
+
+    __slots__ = ("mode", "token")
+
+    def __init__(self, mode: Mode) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        self.token = _mode.set(self.mode)
+
+    def __exit__(self, *error: object) -> None:
+        _mode.reset(self.token)
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def switched(*args: P.args, **kwargs: P.kwargs) -> R:
+            with recording(self.mode):
+                return function(*args, **kwargs)
+
+        return switched
+
+
+def no_grad() -> recording:
+    """Record nothing inside `with no_grad():`, or in a function under `@no_grad()`.
+
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> with no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+    return recording(OFF)
+
+
+def is_recording() -> bool:
+    """Whether ops record history at the moment."""
+    return _mode.get() in (GRADIENTS, EVERYTHING)
+
+
+class Domain(NamedTuple):
+    """Where an input may lie for the op to be differentiable: an open interval, perhaps without one point."""
+
+    low: float = -inf
+    high: float = inf
+    without: float | None = None
+
+
+REAL = Domain()
+POSITIVE = Domain(low=0.0)
+NONZERO = Domain(without=0.0)
+
+# Binding strength of a formula, for brackets: a part is bracketed where it binds weaker than its place demands.
+SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One operation.  Everything else about it (method, label, equation, test, kernel) follows from this record."""
+
+    name: str
+    forward: Callable[..., Any]
+    vjps: Sequence[Rule | None] | Each
+    text: str
+    latex: str
+    precedence: int
+    domain: Sequence[Domain]
+    kink: Callable[..., Any] | None
+    convention: str
+    numpy: Callable[..., Any] | None
+    methods: Sequence[str]
+    broadcasts: bool
+    variadic: bool
+    saves: bool
+    signature: inspect.Signature
+    face: Callable[..., Any] = field(init=False, repr=False)
+    plans: dict[int, Plan] = field(default_factory=dict, repr=False)
+
+    @property
+    def inputs(self) -> list[str]:
+        """The names of the array inputs; the other arguments are parameters (axis, shape, ...)."""
+        return list(self.signature.parameters)[: len(self.domain)]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The default values of the parameters that have one."""
+        return {p.name: p.default for p in self.signature.parameters.values() if p.default is not p.empty}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the op as its public function does."""
+        return self.face(*args, **kwargs)
+
+    def plan(self, wanted: int, inputs: int) -> Plan:
+        """Tell which values must be kept for the rules of the wanted inputs (bit i: input i), and remember it."""
+        reads: set[int] = set()
+        for i in range(inputs):
+            rule = self.vjps[i]
+            if wanted >> i & 1 and rule is not None:
+                reads |= _values_read(rule, inputs)
+        plan = Plan(tuple(i for i in range(inputs) if i not in reads), OUT in reads)
+        if not self.variadic:
+            self.plans[wanted] = plan
+        return plan
+
+
+class Each:
+    """The rules of an op that takes any number of arrays: one rule, which gets the number of the input first."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+
+    def __getitem__(self, i: int) -> Rule:
+        return partial(self.rule, i)
+
+
+class Plan(NamedTuple):
+    """What a node keeps: the inputs whose values no rule will read, and whether a rule reads the result."""
+
+    drop: tuple[int, ...]
+    keep_out: bool
+
+
+REGISTRY: dict[str, Op] = {}
+NUMBERS = (float, int, bool)
+OUT = -1  # stands for the result where inputs are numbered
+REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__pow__", "__matmul__"}
+
+
+def op(
+    *vjps: Rule | None,
+    text: str,
+    latex: str | None = None,
+    precedence: int = ATOM,
+    domain: Sequence[Domain] | None = None,
+    kink: Callable[..., Any] | None = None,
+    convention: str = "",
+    numpy: Callable[..., Any] | None = None,
+    methods: Sequence[str] = (),
+    broadcasts: bool = False,
+    variadic: bool = False,
+    saves: bool = False,
+    inputs: int = 1,
+) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]:
+    """Make the function under it an op: register it, and give it the history-writing public face.
+
+    - `vjps`: one rule per input (see the head of this file); none at all for a result that is not a float (comparisons).
+    - `text`, `latex`: how it is written; `{0}`, `{1}` are the inputs, `{axis}` etc. the parameters.
+    - `domain`: per input, where it is differentiable; `kink(*inputs, **params)` is zero exactly where it is not, though
+      it is continuous; `convention` says which derivative is taken there.
+    - `numpy`: the NumPy function it answers to; `methods`: further names on Tensor, such as `__add__`.
+    - `broadcasts`: the inputs broadcast, so a gradient may have to be summed back.
+    - `saves`: forward returns (result, by-product); the rules get the by-product as `saved`, and None when they run on
+      tensors, because then it must be computed from them to be differentiated.
+    - `variadic`: the function takes any number of arrays, and its one rule gets the number of the input first.
+    """
+
+    def register(forward: Callable[P, Any]) -> Callable[P, Tensor]:
+        name = forward.__name__.strip("_")
+        count = max(len(vjps), inputs)
+        record = Op(
+            name=name,
+            forward=forward,
+            vjps=vjps if not variadic else Each(vjps[0]),
+            text=text,
+            latex=text if latex is None else latex,
+            precedence=precedence,
+            domain=domain or (REAL,) * count,
+            kink=kink,
+            convention=convention,
+            numpy=numpy,
+            methods=methods,
+            broadcasts=broadcasts,
+            variadic=variadic,
+            saves=saves,
+            signature=inspect.signature(forward),
+        )
+        if name in REGISTRY:
+            raise ValueError(f"an op named {name!r} is registered already; choose another name")
+        REGISTRY[name] = record
+        face = _face(record)
+        object.__setattr__(record, "face", face)
+        if not variadic:
+            setattr(Tensor, name, face)
+        for method in methods:
+            if method in REFLECTED:
+                setattr(Tensor, method, lambda a, b: apply(record, (a, b), {}))
+                setattr(Tensor, f"__r{method[2:]}", lambda b, a: apply(record, (a, b), {}))
+            else:
+                setattr(Tensor, method, face)
+        return face
+
+    return register
+
+
+def _face(op: Op) -> Callable[..., Tensor]:
+    """Make the public function of an op: sort the arguments into arrays and parameters, then apply."""
+    forward, saves, count, defaults = op.forward, op.saves, len(op.domain), op.defaults
+    names = list(op.signature.parameters)[count:]
+
+    def face(*args: Any, **kwargs: Any) -> Any:
+        if _mode.get() is ARRAYS:
+            out = forward(*args, **kwargs)
+            return out[0] if saves else out
+        extra = len(args) - count
+        if extra == 0 and not kwargs and not names:
+            return apply(op, args if not op.variadic else tuple(args[0]), {})
+        if extra > 0 and not kwargs:
+            params = {**defaults, **dict(zip(names, args[count:], strict=False))}
+        else:
+            params = {**defaults, **kwargs}
+        if extra < 0 or extra > len(names) or len(params) != len(names) or (extra and kwargs):
+            params = op.signature.bind(*args, **kwargs).arguments  # the rare ways to call; refuses the wrong ones
+            args = tuple(params.pop(name) for name in op.inputs)
+            params = {**defaults, **params}
+        else:
+            args = args[:count]
+        return apply(op, args if not op.variadic else tuple(args[0]), params)
+
+    update_wrapper(face, forward)
+    return face
+
+
+def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Run an op on tensors, arrays and numbers, and record what the derivative, or the picture, will need."""
+    values: list[Any] = []
+    sources: list[Node | None] = []
+    wanted = 0  # bit i: a gradient flows to input i
+    bit = 1
+    for x in inputs:
+        if isinstance(x, Tensor):
+            node = x._node
+            values.append(x._data)
+            sources.append(node)
+            if node is not None and node.requires_grad:
+                wanted |= bit
+        else:
+            values.append(x if type(x) is ndarray else _plain(op, x, len(inputs) == 1))
+            sources.append(None)
+        bit += bit
+    try:
+        out = op.forward(*values, **params) if params else op.forward(*values)
+    except (ValueError, TypeError, IndexError) as error:
+        raise type(error)(_explain(op, inputs, params, error)) from error
+    saved = None
+    if op.saves:
+        out, saved = out
+    if type(out) is not ndarray and isinstance(out, np.generic):
+        out = _array_of(out, values)
+    mode = _mode.get()
+    requires_grad = wanted and mode is not OFF and op.vjps and out.dtype.kind == "f"
+    if not requires_grad and mode is not EVERYTHING:
+        return new_tensor(out, None)
+    node = Node()
+    if mode is EVERYTHING:
+        node.out = out
+        node.requires_grad = bool(requires_grad)
+    else:
+        plan = op.plans.get(wanted) or op.plan(wanted, len(values))
+        for i in plan.drop:
+            if sources[i] is not None:
+                values[i] = sources[i]
+        if plan.keep_out:
+            node.out = out
+    if saved is not None:
+        node.saved = saved
+    node.op = op
+    node.params = params
+    node.sources = sources
+    node.values = values
+    node.shape = out.shape
+    node.dtype = out.dtype
+    node.serial = tick()
+    return new_tensor(out, node)
+
+
+def _array_of(scalar: Any, values: Sequence[Any]) -> Any:
+    """Make an array of NumPy's scalar result; numbers alone give float32."""
+    return as_array(scalar.item()) if all(type(value) in NUMBERS for value in values) else np.asarray(scalar)
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum a gradient over the axes along which an input of `shape` was broadcast.  The only place that does this."""
+    axes, keepdims = _broadcast_axes(g.shape, shape)
+    total = REGISTRY["sum"](g, axis=axes, keepdims=keepdims)
+    return total if keepdims else REGISTRY["reshape"](total, shape=shape)
+
+
+@cache
+def _broadcast_axes(to: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], bool]:
+    """Return the axes along which `shape` was broadcast, and whether none of them was new."""
+    new = len(to) - len(shape)
+    if new < 0 or any(n not in (1, to[i + new]) for i, n in enumerate(shape)):
+        raise AssertionError(f"a gradient of shape {to} cannot belong to an input of shape {shape}")
+    return (*range(new), *(i + new for i, n in enumerate(shape) if n != to[i + new])), new == 0
+
+
+def _values_read(rule: Rule, inputs: int) -> set[int]:
+    """Tell from the names of its arguments which values a rule reads (a leading underscore: not); OUT is the result."""
+    read = set()
+    parameters = list(inspect.signature(rule).parameters.values())[1:]
+    for i, p in enumerate(parameters[: inputs + 1], OUT):
+        if not p.name.startswith("_"):
+            read |= set(range(i, inputs)) if p.kind is p.VAR_POSITIONAL else {i}
+        if p.kind is p.VAR_POSITIONAL:
+            break
+    return read
+
+
+def _plain(op: Op, x: Any, alone: bool) -> Any:
+    """Prepare an operand that is no tensor: numbers stay weak (they do not promote float32), lists become arrays."""
+    kind = type(x)
+    if kind is ndarray:
+        return x
+    if kind in NUMBERS:
+        return as_array(x) if alone else x
+    if isinstance(x, np.generic):
+        return x.item()  # np.float64(2) must not promote a float32 tensor any more than 2.0 does
+    if is_array(x):
+        return x
+    if isinstance(x, list | tuple | float | int):
+        return as_array(x)
+    raise TypeError(
+        f"{op.name} takes tensors, arrays and numbers, not {type(x).__name__}"
+        + (" (did the function that made it forget to return?)" if x is None else "")
+    )
+
+
+def _explain(op: Op, inputs: Sequence[Any], params: dict[str, Any], error: Exception) -> str:
+    """Turn NumPy's message into one that names the operands, their shapes and the way out."""
+    given = ", ".join(describe(x) for x in inputs)
+    shapes = [np.shape(x._data if isinstance(x, Tensor) else x) for x in inputs]
+    if op.name == "matmul" and all(shapes):
+        a, b = shapes
+        inner = a[-1], b[-2] if len(b) > 1 else b[0]
+        if inner[0] != inner[1]:
+            hint = ""
+            if len(a) == len(b) == 2:
+                fits = [("a.T @ b", a[0] == b[0]), ("a @ b.T", a[1] == b[1]), ("b @ a", b[1] == a[0])]
+                hint = "".join(f"; {form} would fit" for form, fit in fits if fit)
+            return f"matmul: {given} do not fit: the inner sizes {inner[0]} and {inner[1]} differ{hint}"
+    if op.broadcasts and len(shapes) > 1:
+        try:
+            np.broadcast_shapes(*shapes)
+        except ValueError:
+            return (
+                f"{op.name}: {given} do not broadcast: aligned at the last axis, sizes must be equal or 1. "
+                f"For a bias per row of a (rows × samples) matrix use shape (rows × 1)"
+            )
+    settings = "".join(f", {name}={value!r}" for name, value in params.items())
+    return f"{op.name}({given}{settings}): {error}"
+
+
+__all__ = ["Domain", "Mode", "Op", "apply", "no_grad", "op", "recording", "shape_text", "unbroadcast"]

@@ -1,0 +1,416 @@
+"""Ops that act element by element and broadcast as NumPy's do.  Imports `op`.
+
+To add one: write its forward pass as a function on arrays and, above it, one vjp rule per input.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..op import NONZERO, POSITIVE, POWER, PRODUCT, REAL, SUM, UNARY, op
+from ..tensor import ArrayLike
+
+binary = partial(op, broadcasts=True)
+compare = partial(op, broadcasts=True, inputs=2, precedence=SUM)
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+@binary(
+    lambda g, _out, _a, _b: g,
+    lambda g, _out, _a, _b: g,
+    text="{0} + {1}",
+    precedence=SUM,
+    numpy=np.add,
+    methods=["__add__"],
+)
+def add(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a + b, elementwise.
+
+    >>> add(Tensor([1.0, 2.0]), 1)
+    Tensor([2., 3.], dtype=float32)
+    """
+    return np.add(a, b)
+
+
+@binary(
+    lambda g, _out, _a, _b: g,
+    lambda g, _out, _a, _b: -g,
+    text="{0} − {1}",
+    latex="{0} - {1}",
+    precedence=SUM,
+    numpy=np.subtract,
+    methods=["__sub__"],
+)
+def sub(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a − b, elementwise.
+
+    >>> sub(Tensor([1.0, 2.0]), 1)
+    Tensor([0., 1.], dtype=float32)
+    """
+    return np.subtract(a, b)
+
+
+@binary(
+    lambda g, _out, _a, b: g * b,
+    lambda g, _out, a, _b: g * a,
+    text="{0} ⊙ {1}",
+    latex=r"{0} \odot {1}",
+    precedence=PRODUCT,
+    numpy=np.multiply,
+    methods=["__mul__"],
+)
+def mul(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a ⊙ b, the elementwise product.
+
+    >>> mul(Tensor([1.0, 2.0]), 3)
+    Tensor([3., 6.], dtype=float32)
+    """
+    return np.multiply(a, b)
+
+
+@binary(
+    lambda g, _out, _a, b: g / b,
+    lambda g, out, _a, b: -g * out / b,
+    text="{0} / {1}",
+    latex=r"\frac{{{0}}}{{{1}}}",
+    precedence=PRODUCT,
+    domain=(REAL, NONZERO),
+    numpy=np.divide,
+    methods=["__truediv__"],
+)
+def div(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a / b, elementwise.
+
+    >>> div(Tensor([1.0, 2.0]), 2)
+    Tensor([0.5, 1. ], dtype=float32)
+    """
+    return np.divide(a, b)
+
+
+@op(lambda g, _out, _x: -g, text="−{0}", latex="-{0}", precedence=UNARY, numpy=np.negative, methods=["__neg__"])
+def neg(x: ArrayLike) -> Any:
+    """Return −x.
+
+    >>> neg(Tensor([1.0, -2.0]))
+    Tensor([-1.,  2.], dtype=float32)
+    """
+    return np.negative(x)
+
+
+@op(lambda g, _out, _x: g, text="{0}", numpy=np.positive, methods=["__pos__"])
+def positive(x: ArrayLike) -> Any:
+    """Return a copy of x: the same value as a node of its own.
+
+    >>> positive(Tensor([1.0, -2.0]))
+    Tensor([ 1., -2.], dtype=float32)
+    """
+    return np.positive(x)
+
+
+def _pow_base(g: Any, _out: Any, a: Any, b: Any) -> Any:
+    """d(aᵇ)/da = b aᵇ⁻¹, and 0 where b = 0, also at a = 0."""
+    if isinstance(b, float | int):
+        return g * (b * a ** (b - 1)) if b != 0 else g * 0.0
+    flat = b == 0
+    return where(flat, 0.0, g * b * a ** where(flat, 1.0, b - 1))
+
+
+def _pow_exponent(g: Any, out: Any, a: Any, b: Any) -> Any:
+    """d(aᵇ)/db = aᵇ log a, and 0 where a = 0 and b ≥ 0."""
+    vanishes = where(a == 0, b >= 0, False)
+    return where(vanishes, 0.0, g * out * log(where(vanishes, 1.0, a)))
+
+
+@binary(
+    _pow_base,
+    _pow_exponent,
+    text="{0}^{1}",
+    latex="{0}^{{{1}}}",
+    precedence=POWER,
+    domain=(POSITIVE, REAL),
+    convention="at 0⁰ both derivatives are 0, as in PyTorch",
+    numpy=np.power,
+    methods=["__pow__"],
+)
+def pow(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a to the power of b, elementwise.
+
+    >>> pow(Tensor([1.0, 3.0]), 2)
+    Tensor([1., 9.], dtype=float32)
+    """
+    return a**b if isinstance(b, float | int) else np.power(a, b)  # ** is fast for 2, ½ and −1
+
+
+# --- functions of one variable ----------------------------------------------------------------------------------------
+
+
+@op(lambda g, out, _x: g * out, text="exp({0})", latex=r"e^{{{0}}}", numpy=np.exp)
+def exp(x: ArrayLike) -> Any:
+    """Return eˣ.
+
+    >>> exp(Tensor([0.0, 1.0]))
+    Tensor([1.       , 2.7182817], dtype=float32)
+    """
+    return np.exp(x)
+
+
+@op(lambda g, _out, x: g / x, text="log({0})", latex=r"\log({0})", domain=(POSITIVE,), numpy=np.log)
+def log(x: ArrayLike) -> Any:
+    """Return the natural logarithm; x > 0.
+
+    >>> log(Tensor([1.0, 10.0]))
+    Tensor([0.       , 2.3025851], dtype=float32)
+    """
+    return np.log(x)
+
+
+@op(lambda g, out, _x: g * 0.5 / out, text="√({0})", latex=r"\sqrt{{{0}}}", domain=(POSITIVE,), numpy=np.sqrt)
+def sqrt(x: ArrayLike) -> Any:
+    """Return the square root; x ≥ 0, the derivative at 0 is infinite.
+
+    >>> sqrt(Tensor([4.0, 9.0]))
+    Tensor([2., 3.], dtype=float32)
+    """
+    return np.sqrt(x)
+
+
+@op(lambda g, out, _x: g * (1 - out * out), text="tanh({0})", latex=r"\tanh({0})", numpy=np.tanh)
+def tanh(x: ArrayLike) -> Any:
+    """Return the hyperbolic tangent.
+
+    >>> tanh(Tensor([0.0, 1.0]))
+    Tensor([0.       , 0.7615942], dtype=float32)
+    """
+    return np.tanh(x)
+
+
+@op(lambda g, out, _x: g * out * (1 - out), text="σ({0})", latex=r"\sigma({0})")
+def sigmoid(x: ArrayLike) -> Any:
+    """Return the logistic function 1 / (1 + e⁻ˣ), without overflow at either end.
+
+    >>> sigmoid(Tensor([0.0, -1000.0]))
+    Tensor([0.5, 0. ], dtype=float32)
+    """
+    decay = np.exp(-np.abs(x))
+    return np.where(np.greater_equal(x, 0), 1, decay) / (1 + decay)
+
+
+@op(
+    lambda g, _out, x: g * step(x),
+    text="ReLU({0})",
+    latex=r"\mathrm{{ReLU}}({0})",
+    kink=lambda x: x,
+    convention="ReLU'(0) = 0",
+)
+def relu(x: ArrayLike) -> Any:
+    """Return max(x, 0); its derivative at 0 is 0.
+
+    >>> relu(Tensor([-1.0, 0.0, 2.0]))
+    Tensor([0., 0., 2.], dtype=float32)
+    """
+    return np.maximum(x, 0)
+
+
+@op(None, text="ReLU'({0})", latex=r"\mathrm{{ReLU}}'({0})", domain=(NONZERO,))
+def step(x: ArrayLike) -> Any:
+    """Return 1 where x > 0 and 0 elsewhere, in the dtype of x: the derivative of relu.
+
+    >>> step(Tensor([-1.0, 0.0, 2.0]))
+    Tensor([0., 0., 1.], dtype=float32)
+    """
+    return np.greater(x, 0).astype(x.dtype)
+
+
+@op(
+    lambda g, _out, x: g * sign(x),
+    text="|{0}|",
+    latex="|{0}|",
+    kink=lambda x: x,
+    convention="the derivative at 0 is 0",
+    numpy=np.absolute,
+    methods=["__abs__"],
+)
+def abs(x: ArrayLike) -> Any:
+    """Return |x|; its derivative at 0 is 0.
+
+    >>> abs(Tensor([-1.0, 2.0]))
+    Tensor([1., 2.], dtype=float32)
+    """
+    return np.absolute(x)
+
+
+@op(None, text="sign({0})", latex=r"\mathrm{{sign}}({0})", domain=(NONZERO,), numpy=np.sign)
+def sign(x: ArrayLike) -> Any:
+    """Return −1, 0 or 1; the derivative is 0.
+
+    >>> sign(Tensor([-3.0, 0.0, 2.0]))
+    Tensor([-1.,  0.,  1.], dtype=float32)
+    """
+    return np.sign(x)
+
+
+# --- choosing ---------------------------------------------------------------------------------------------------------
+
+
+@binary(
+    None,
+    lambda g, _out, c, _x, _y: where(c, g, 0.0),
+    lambda g, _out, c, _x, _y: where(c, 0.0, g),
+    text="where({0}, {1}, {2})",
+    latex=r"\mathrm{{where}}({0}, {1}, {2})",
+    numpy=np.where,
+)
+def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Any:
+    """Return x where the condition holds and y elsewhere.
+
+    >>> where(np.array([True, False]), Tensor([1.0, 2.0]), 0)
+    Tensor([1., 0.], dtype=float32)
+    """
+    return np.where(condition, x, y)
+
+
+def _winner(g: Any, mine: Any, other: Any, wins: Any) -> Any:
+    return where(mine == other, 0.5 * g, where(wins, g, 0.0))
+
+
+@binary(
+    lambda g, _out, a, b: _winner(g, a, b, a > b),
+    lambda g, _out, a, b: _winner(g, a, b, b > a),
+    text="max({0}, {1})",
+    latex=r"\max({0}, {1})",
+    kink=lambda a, b: np.subtract(a, b),
+    convention="a tie is split evenly",
+    numpy=np.maximum,
+)
+def maximum(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return the larger of a and b, elementwise; at a tie each gets half of the gradient.
+
+    >>> maximum(Tensor([1.0, 5.0]), 2)
+    Tensor([2., 5.], dtype=float32)
+    """
+    return np.maximum(a, b)
+
+
+@binary(
+    lambda g, _out, a, b: _winner(g, a, b, a < b),
+    lambda g, _out, a, b: _winner(g, a, b, b < a),
+    text="min({0}, {1})",
+    latex=r"\min({0}, {1})",
+    kink=lambda a, b: np.subtract(a, b),
+    convention="a tie is split evenly",
+    numpy=np.minimum,
+)
+def minimum(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return the smaller of a and b, elementwise; at a tie each gets half of the gradient.
+
+    >>> minimum(Tensor([1.0, 5.0]), 2)
+    Tensor([1., 2.], dtype=float32)
+    """
+    return np.minimum(a, b)
+
+
+def _clip_kink(x: Any, min: Any, max: Any) -> Any:
+    bounds = [np.subtract(x, bound) for bound in (min, max) if bound is not None]
+    return bounds[0] if len(bounds) == 1 else np.where(np.abs(bounds[0]) < np.abs(bounds[1]), *bounds)
+
+
+def _inside(g: Any, x: Any, min: Any, max: Any) -> Any:
+    """Pass g on where min ≤ x ≤ max."""
+    g = g if min is None else where(x < min, 0.0, g)
+    return g if max is None else where(x > max, 0.0, g)
+
+
+@op(
+    lambda g, _out, x, min, max: _inside(g, x, min, max),
+    text="clip({0}, {min}, {max})",
+    latex=r"\mathrm{{clip}}({0}, {min}, {max})",
+    kink=_clip_kink,
+    convention="the derivative at the bounds is 1, as in PyTorch",
+    numpy=np.clip,
+)
+def clip(x: ArrayLike, min: Any = None, max: Any = None) -> Any:
+    """Limit x to the interval from `min` to `max`, numbers or arrays; None is no limit.
+
+    >>> clip(Tensor([-2.0, 0.5, 2.0]), 0, 1)
+    Tensor([0. , 0.5, 1. ], dtype=float32)
+    """
+    if min is None and max is None:
+        raise ValueError("give min, max or both")
+    return np.clip(x, min, max)
+
+
+# --- comparisons and types: no gradient flows -------------------------------------------------------------------------
+
+
+@compare(text="{0} > {1}", numpy=np.greater, methods=["__gt__"])
+def greater(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a > b as booleans.
+
+    >>> greater(Tensor([1.0, 3.0]), 2)
+    Tensor([False,  True], dtype=bool)
+    """
+    return np.greater(a, b)
+
+
+@compare(text="{0} ≥ {1}", latex=r"{0} \ge {1}", numpy=np.greater_equal, methods=["__ge__"])
+def greater_equal(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a ≥ b as booleans.
+
+    >>> greater_equal(Tensor([1.0, 2.0]), 2)
+    Tensor([False,  True], dtype=bool)
+    """
+    return np.greater_equal(a, b)
+
+
+@compare(text="{0} < {1}", numpy=np.less, methods=["__lt__"])
+def less(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a < b as booleans.
+
+    >>> less(Tensor([1.0, 3.0]), 2)
+    Tensor([ True, False], dtype=bool)
+    """
+    return np.less(a, b)
+
+
+@compare(text="{0} ≤ {1}", latex=r"{0} \le {1}", numpy=np.less_equal, methods=["__le__"])
+def less_equal(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a ≤ b as booleans.
+
+    >>> less_equal(Tensor([2.0, 3.0]), 2)
+    Tensor([ True, False], dtype=bool)
+    """
+    return np.less_equal(a, b)
+
+
+@compare(text="{0} = {1}", numpy=np.equal, methods=["__eq__"])
+def equal(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a = b as booleans.
+
+    >>> equal(Tensor([2.0, 3.0]), 2)
+    Tensor([ True, False], dtype=bool)
+    """
+    return np.equal(a, b)
+
+
+@compare(text="{0} ≠ {1}", latex=r"{0} \ne {1}", numpy=np.not_equal, methods=["__ne__"])
+def not_equal(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a ≠ b as booleans.
+
+    >>> not_equal(Tensor([2.0, 3.0]), 2)
+    Tensor([False,  True], dtype=bool)
+    """
+    return np.not_equal(a, b)
+
+
+@op(lambda g, _out, _x, dtype: g, text="{0}", numpy=np.astype)
+def astype(x: ArrayLike, dtype: Any) -> Any:
+    """Convert x to another dtype; a gradient flows back in the dtype of x, and not through integers.
+
+    >>> astype(Tensor([1.5, 2.0]), np.float64)
+    Tensor([1.5, 2. ], dtype=float64)
+    """
+    return x.astype(dtype)

@@ -1,0 +1,72 @@
+"""Loss functions.  Imports `op`.  Each gives one loss per sample; take the mean for J."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..op import op
+from ..tensor import ArrayLike
+from .reduction import kept, log_softmax, softmax
+from .shape import reshape
+
+
+def _is_integer(labels: Any) -> bool:
+    return labels.dtype.kind in "iu"
+
+
+def one_hot(labels: Any, shape: tuple[int, ...], axis: int, dtype: Any) -> Any:
+    """Return integer labels as columns of 0 and 1 along `axis` of `shape`; other labels as they are."""
+    if not _is_integer(labels) or labels.shape == shape:
+        return labels
+    classes = np.arange(shape[axis]).reshape([-1 if i == axis % len(shape) else 1 for i in range(len(shape))])
+    return (np.expand_dims(labels, axis) == classes).astype(dtype)
+
+
+def _excess(g: Any, z: Any, y: Any, axis: int, saved: Any) -> Any:
+    """∂L/∂z = g (softmax(z) − y)."""
+    p = softmax(z, axis=axis) if saved is None else saved
+    return (p - one_hot(y, z.shape, axis, z.dtype)) * reshape(g, kept(z.shape, axis))
+
+
+@op(
+    lambda g, _out, z, y, axis, saved: _excess(g, z, y, axis, saved),
+    lambda g, _out, z, _y, axis, saved: -log_softmax(z, axis=axis) * reshape(g, kept(z.shape, axis)),
+    text="cross_entropy(softmax({0}), {1})",
+    latex=r"-\textstyle\sum {1} \odot \log\mathrm{{softmax}}({0})",
+    saves=True,
+)
+def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike, axis: int = -1) -> Any:
+    """Return one loss per sample, −Σ y log softmax(z) along the axis of the classes; where columns are samples, `axis=0`.
+
+    `labels` are one-hot (or other weights that sum to 1) in the shape of the logits, or integers in that shape without
+    `axis`.  With A = softmax(Z), the gradient with respect to Z is A − Y (Bishop: PRML, eq. 4.109).
+    Raises ValueError where the shapes do not fit and IndexError for an integer that is no class.
+
+    >>> softmax_cross_entropy(Tensor([[0.0, 0.0], [5.0, 0.0]]), np.array([0, 1]))
+    Tensor([0.6931472, 5.0067153], dtype=float32)
+    """
+    z, y = logits, labels
+    if y.shape != z.shape:
+        _check_classes(z, y, axis)
+    shifted = z - np.maximum.reduce(z, axis=axis, keepdims=True)
+    p = np.exp(shifted)
+    total = np.add.reduce(p, axis=axis, keepdims=True)
+    p /= total
+    loss = np.log(total) - shifted  # −log p
+    if y.shape == z.shape:
+        return np.add.reduce(np.multiply(loss, y), axis=axis), p
+    return np.take_along_axis(loss, np.expand_dims(y, axis), axis).squeeze(axis), p
+
+
+def _check_classes(z: Any, y: Any, axis: int) -> None:
+    """Check integer labels: one per sample, each a class."""
+    per_sample = kept(z.shape, axis)
+    if not _is_integer(y) or np.prod(per_sample) != y.size or y.ndim != z.ndim - 1:
+        expected = tuple(n for i, n in enumerate(z.shape) if i != axis % z.ndim)
+        raise ValueError(
+            f"labels must be one-hot of shape {z.shape} or integers of shape {expected}, not {y.dtype} of shape {y.shape}"
+        )
+    if y.size and not (y.min() >= 0 and y.max() < z.shape[axis]):
+        raise IndexError(f"labels run from {y.min()} to {y.max()}, but the classes from 0 to {z.shape[axis] - 1}")

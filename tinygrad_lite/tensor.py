@@ -1,0 +1,358 @@
+"""Tensor: an array that remembers how it was made.  Imports NumPy only.
+
+A `Tensor` is what the user holds: the value, the accumulated gradient, and a `Node`.  A `Node` is how the tensor was
+made: the op, the nodes it was made from, and just those values that a derivative rule of the op will read.  Because
+the history holds nodes and not tensors, an intermediate value that no rule needs is freed as soon as the user drops it,
+and the history itself is freed with the loss.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import weakref
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .op import Op
+
+# One clock orders everything: a node is always younger than the nodes it was made from, and a value that was changed
+# in place is younger than the nodes that read it before.
+tick = itertools.count(1).__next__
+
+
+ArrayLike: TypeAlias = "Tensor | np.ndarray[Any, Any] | float | Sequence[Any]"
+
+
+class Node:
+    """How one tensor was made.  Read by `graph` and `autodiff`, written by `op.apply`.
+
+    `sources[i]` is the node of input i, or None where the input is a plain array or number; `values[i]` is the value of
+    input i where a rule will read it (always, for plain arrays and numbers), else its node, which knows shape and dtype.
+    A leaf has `op=None`.
+    """
+
+    op: Op | None = None
+    params: dict[str, Any]
+    sources: Sequence[Node | None] = ()
+    values: Sequence[Any] = ()
+    out: Any = None  # the result, where a rule will read it
+    saved: Any = None  # by-products of the forward pass that spare the rules a computation
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    requires_grad: bool = True
+    serial: int
+    changed: int = 0  # when a leaf was last changed in place
+    name: str | None = None
+    leaf: weakref.ref[Tensor] | None = None  # where `.backward()` accumulates
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    def __repr__(self) -> str:
+        made = "leaf" if self.op is None else self.op.name
+        return f"<Node {self.name or '?'}: {made} {shape_text(self.shape)}>"
+
+
+class Tensor:
+    """An array that remembers how it was made, so that it can be differentiated and drawn.
+
+    `data` is an array, a number or a nested list; it is copied.  Python floats become float32, arrays keep their dtype.
+    With `requires_grad=True` the tensor is a leaf whose gradient `.backward()` accumulates in `.grad`; its dtype must
+    be a float type.  A tensor that results from an op requires a gradient when one of its inputs does.
+
+    Raises TypeError for data that is not numeric and for a non-float dtype with `requires_grad=True`.
+
+    >>> x = Tensor([[1.0, 2.0]], requires_grad=True, name="x")
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    Tensor([[2., 4.]], dtype=float32)
+    """
+
+    __slots__ = ("__weakref__", "_data", "_node", "grad")
+
+    _data: Any
+    _node: Node | None
+    grad: Tensor | None
+
+    __array_ufunc__ = None  # NumPy leaves `array + tensor` to Tensor.__radd__ and refuses `np.sin(tensor)`
+
+    def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
+        array = as_array(data, dtype).copy(order="K")
+        if requires_grad and array.dtype.kind != "f":
+            raise TypeError(
+                f"a tensor that requires a gradient must be of a float dtype, but {name or 'this one'} is {array.dtype} "
+                f"{shape_text(array.shape)}; convert it first, e.g. dtype=np.float32"
+            )
+        self._data = array
+        self.grad = None
+        self._node = leaf_node(self, requires_grad, name)
+
+    # --- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis, `()` for a scalar."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the elements."""
+        return self._data.dtype  # type: ignore[no-any-return]
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient flows to this tensor."""
+        return self._node is not None and self._node.requires_grad
+
+    @property
+    def name(self) -> str | None:
+        """The name that pictures, equations and error messages use; `capture` and `nn.Module` set it."""
+        return None if self._node is None else self._node.name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        if self._node is None:
+            self._node = leaf_node(self, requires_grad=False, name=None)
+        self._node.name = name
+
+    # --- its value --------------------------------------------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """Return the value as a read-only view: a value that a graph may still need cannot be changed behind its back.
+
+        >>> Tensor([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
+        """
+        view: np.ndarray[Any, Any] = self._data.view()
+        if isinstance(view, np.ndarray):
+            view.flags.writeable = False
+        return view
+
+    def item(self) -> Any:
+        """Return the only element as a Python number.
+
+        >>> Tensor([[3.0]]).item()
+        3.0
+        """
+        if self._data.size != 1:
+            raise ValueError(f"item() needs a tensor of one element, but {describe(self)} has {self._data.size}")
+        return self._data.item()
+
+    def detach(self) -> Tensor:
+        """Return the same value (shared, not copied) without its history."""
+        return new_tensor(self._data, None)
+
+    def assign(self, value: Any) -> Tensor:
+        """Replace the value of a leaf in place; shape and dtype stay.
+
+        A graph that still needs the old value refuses to be differentiated afterwards.
+        Raises ValueError where the shape differs and TypeError on a tensor that was computed by an op.
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+        >>> w.assign([3.0, 4.0])
+        Tensor([3., 4.], dtype=float32, requires_grad=True, name='w')
+        """
+        array = as_array(value)
+        if array.shape != self._data.shape:
+            raise ValueError(
+                f"assign: {describe(self)} cannot take a value of shape {shape_text(array.shape)}; the shape must stay"
+            )
+        self.writable()[...] = array
+        return self
+
+    def writable(self) -> Any:
+        """Return the array of a leaf for writing, the one door for in-place changes.
+
+        Graphs that read the old value are told: they refuse to be differentiated afterwards.
+        """
+        node = self._node
+        if node is not None:
+            if node.op is not None:
+                raise TypeError(
+                    f"{describe(self)} was computed by {node.op.name}, and only a leaf can be changed in place; "
+                    "detach() it first, or compute a new tensor"
+                )
+            node.changed = tick()
+        return self._data
+
+    # --- Python's protocols -----------------------------------------------------------------------------------------
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if dtype is None and not copy:
+            return self.numpy()
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __len__(self) -> int:
+        if not self._data.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return self._data.shape[0]  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise ValueError(
+                f"the truth value of {describe(self)} is ambiguous: it has {self._data.size} elements; "
+                "reduce it first, e.g. t.numpy().any() or .all()"
+            )
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iu" or self._data.size != 1:
+            raise TypeError(f"only an integer tensor of one element can be an index, not {describe(self)}")
+        return int(self._data.item())
+
+    def __setitem__(self, index: object, value: object) -> None:
+        raise TypeError(
+            "a tensor cannot be changed by item assignment: its gradient would be wrong without notice. "
+            "Build a new one with where(mask, a, b) or concatenate, or replace a leaf's value with t.assign(array)"
+        )
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __repr__(self) -> str:
+        body = np.array2string(np.asarray(self._data), prefix="Tensor(", separator=", ", threshold=200)
+        parts = [body, f"dtype={self._data.dtype}"]
+        if self.requires_grad:
+            assert self._node is not None
+            parts.append("requires_grad=True" if self._node.op is None else f"op={self._node.op.name}")
+        if self.name:
+            parts.append(f"name={self.name!r}")
+        return f"Tensor({', '.join(parts)})"
+
+    __hash__ = object.__hash__
+
+    if TYPE_CHECKING:  # attached from the table of ops, and by autodiff
+
+        T: Tensor
+
+        def backward(self, gradient: ArrayLike | None = None) -> None: ...
+        def __getattr__(self, method: str) -> Any: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __pos__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]
+        def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]
+
+
+def new_tensor(data: Any, node: Node | None) -> Tensor:
+    """Make a tensor of an array and its history, with no copy and no check: the way ops make their results."""
+    tensor = Tensor.__new__(Tensor)
+    tensor._data = data
+    tensor._node = node
+    tensor.grad = None
+    return tensor
+
+
+def leaf_node(tensor: Tensor, requires_grad: bool, name: str | None) -> Node:
+    """Make the node of a tensor that no op made."""
+    node = Node()
+    node.shape = tensor._data.shape
+    node.dtype = tensor._data.dtype
+    node.requires_grad = requires_grad
+    node.serial = tick()
+    node.name = name
+    node.leaf = weakref.ref(tensor)
+    return node
+
+
+def as_array(data: Any, dtype: Any = None) -> Any:
+    """Return the array of `data`: Python floats become float32, arrays keep their dtype.
+
+    Raises TypeError for what is not numeric.
+    """
+    if isinstance(data, Tensor):
+        data = data._data
+    if is_array(data):
+        array = data if dtype is None else data.astype(dtype)
+    else:
+        try:
+            array = np.asarray(_unwrapped(data), dtype=dtype)
+        except ValueError as error:
+            raise ValueError(f"cannot make a tensor of this {type(data).__name__}: {error}") from None
+        if dtype is None and array.dtype == np.float64 and not _holds_array(data):
+            array = array.astype(np.float32)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"a tensor holds floats, integers or booleans, but this {type(data).__name__} gave dtype {array.dtype}"
+        )
+    return array
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is an array: NumPy's, or any other that speaks NumPy's protocols (CuPy's, ...)."""
+    return hasattr(x, "__array_ufunc__") and hasattr(x, "dtype") and not isinstance(x, Tensor | np.generic)
+
+
+def _unwrapped(data: Any) -> Any:
+    """Replace the tensors in nested lists by their arrays."""
+    if isinstance(data, list | tuple):
+        return [_unwrapped(item) for item in data]
+    return data._data if isinstance(data, Tensor) else data
+
+
+def _holds_array(data: Any) -> bool:
+    """Whether nested lists hold something that brings a dtype of its own."""
+    while isinstance(data, list | tuple) and data:
+        data = data[0]
+    return isinstance(data, np.generic | np.ndarray | Tensor)
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Write a shape as people do: 10×784, and `scalar` for ()."""
+    return "×".join(str(n) for n in shape) if len(shape) != 1 else f"({shape[0]},)" if shape else "scalar"
+
+
+def describe(x: Any) -> str:
+    """Name an operand in an error message: its name if it has one, and its shape."""
+    if isinstance(x, Tensor):
+        return f"{x.name or 'a tensor'} ({shape_text(x.shape)})"
+    if is_array(x):
+        return f"an array ({shape_text(x.shape)})"
+    return repr(x)
