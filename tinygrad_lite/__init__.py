@@ -8,8 +8,9 @@
 Tensor([[3., 4.]], dtype=float32)
 """
 
-from . import nn
+from . import data, nn, optim
 from .autodiff import grad, gradients, value_and_grad
+from .graph import Graph, capture
 from .op import no_grad
 from .ops import *  # noqa: F403
 from .tensor import Tensor

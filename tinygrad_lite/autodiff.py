@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from .op import ARRAYS, GRADIENTS, Op, is_recording, recording, unbroadcast
 from .ops.elementwise import astype, positive
-from .tensor import Node, Tensor, as_array, describe, new_tensor, shape_text
+from .tensor import Node, Tensor, as_array, describe, history, new_tensor, shape_text
 
 
 def gradients(y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_graph: bool = False) -> list[Tensor]:
@@ -90,7 +89,7 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0)
             else:
                 root, _ = _start(y, None, False)
                 own = [x._node for x in fresh]
-                others = any(node.op is None and node not in own for node in _history(root))
+                others = any(node.op is None and node not in own for node in history(root) if node.requires_grad)
                 nested = nested and others
                 slopes = gradients(y, fresh, create_graph=nested)
         return y if nested else y.detach(), tuple(slopes) if isinstance(argnums, tuple) else slopes[0]
@@ -135,17 +134,6 @@ def _start(y: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
     return node, as_array(gradient).astype(y.dtype)
 
 
-def _history(root: Node) -> list[Node]:
-    """List the nodes that root was made from and that pass gradients on, oldest first."""
-    found, seen = [root], {root.serial}
-    for node in found:  # grows while it is read
-        for source in node.sources:
-            if source is not None and source.requires_grad and source.serial not in seen:
-                seen.add(source.serial)
-                found.append(source)
-    return sorted(found, key=attrgetter("serial"))
-
-
 def _pull_back(
     root: Node, seed: Any, targets: set[int] | None, create_graph: bool
 ) -> tuple[list[Node], dict[int, Any]]:
@@ -157,7 +145,7 @@ def _pull_back(
     useful = None
     if targets is not None:
         useful = set(targets)
-        for node in _history(root):
+        for node in history(root):
             if any(source is not None and source.serial in useful for source in node.sources):
                 useful.add(node.serial)
     table, waiting, queue = {root.serial: seed}, {root.serial: root}, [-root.serial]

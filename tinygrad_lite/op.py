@@ -170,6 +170,7 @@ class Plan(NamedTuple):
 
 
 REGISTRY: dict[str, Op] = {}
+NO_PARAMS: dict[str, Any] = {}
 NUMBERS = (float, int, bool)
 OUT = -1  # stands for the result where inputs are numbered
 REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__pow__", "__matmul__"}
@@ -243,30 +244,22 @@ def op(
 
 def _face(op: Op) -> Callable[..., Tensor]:
     """Make the public function of an op: sort the arguments into arrays and parameters, then apply."""
-    forward, saves, count, defaults = op.forward, op.saves, len(op.domain), op.defaults
-    names = list(op.signature.parameters)[count:]
+    count, defaults, names = len(op.domain), op.defaults, list(op.signature.parameters)
+    forward, plain = op.forward, len(names) == count and not op.variadic
 
     def face(*args: Any, **kwargs: Any) -> Any:
         if _mode.get() is ARRAYS:
-            out = forward(*args, **kwargs)
-            return out[0] if saves else out
-        extra = len(args) - count
-        if extra == 0 and not kwargs and not names:
-            return apply(op, args if not op.variadic else tuple(args[0]), {})
-        if extra > 0 and not kwargs:
-            params = {**defaults, **dict(zip(names, args[count:], strict=False))}
-        else:
-            params = {**defaults, **kwargs}
-        if extra < 0 or extra > len(names) or len(params) != len(names) or (extra and kwargs):
-            params = op.signature.bind(*args, **kwargs).arguments  # the rare ways to call; refuses the wrong ones
-            args = tuple(params.pop(name) for name in op.inputs)
+            return forward(*args, **kwargs)[0] if op.saves else forward(*args, **kwargs)
+        if plain and not kwargs and len(args) == count:
+            return apply(op, args, NO_PARAMS)
+        params = {**defaults, **kwargs}
+        if len(args) != count or len(params) != len(names) - count:
+            params = op.signature.bind(*args, **kwargs).arguments
+            args = tuple([params.pop(name) for name in names[:count]])
             params = {**defaults, **params}
-        else:
-            args = args[:count]
-        return apply(op, args if not op.variadic else tuple(args[0]), params)
+        return apply(op, tuple(args[0]) if op.variadic else args, params)
 
-    update_wrapper(face, forward)
-    return face
+    return update_wrapper(face, forward)
 
 
 def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -293,9 +286,9 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     saved = None
     if op.saves:
         out, saved = out
+    mode = _mode.get()
     if type(out) is not ndarray and isinstance(out, np.generic):
         out = _array_of(out, values)
-    mode = _mode.get()
     requires_grad = wanted and mode is not OFF and op.vjps and out.dtype.kind == "f"
     if not requires_grad and mode is not EVERYTHING:
         return new_tensor(out, None)
@@ -304,11 +297,11 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         node.out = out
         node.requires_grad = bool(requires_grad)
     else:
-        plan = op.plans.get(wanted) or op.plan(wanted, len(values))
-        for i in plan.drop:
+        drop, keep_out = op.plans.get(wanted) or op.plan(wanted, len(values))
+        for i in drop:
             if sources[i] is not None:
                 values[i] = sources[i]
-        if plan.keep_out:
+        if keep_out:
             node.out = out
     if saved is not None:
         node.saved = saved
@@ -324,14 +317,17 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
 
 def _array_of(scalar: Any, values: Sequence[Any]) -> Any:
     """Make an array of NumPy's scalar result; numbers alone give float32."""
-    return as_array(scalar.item()) if all(type(value) in NUMBERS for value in values) else np.asarray(scalar)
+    if type(values[0]) in NUMBERS and all(type(value) in NUMBERS for value in values):
+        return as_array(scalar.item())
+    return np.asarray(scalar)
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum a gradient over the axes along which an input of `shape` was broadcast.  The only place that does this."""
     axes, keepdims = _broadcast_axes(g.shape, shape)
-    total = REGISTRY["sum"](g, axis=axes, keepdims=keepdims)
-    return total if keepdims else REGISTRY["reshape"](total, shape=shape)
+    if not isinstance(g, Tensor):
+        return np.add.reduce(g, axis=axes, keepdims=keepdims).reshape(shape)
+    return REGISTRY["reshape"](REGISTRY["sum"](g, axis=axes, keepdims=keepdims), shape)
 
 
 @cache

@@ -12,6 +12,7 @@ import itertools
 import math
 import weakref
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 tick = itertools.count(1).__next__
 
 
-ArrayLike: TypeAlias = "Tensor | np.ndarray[Any, Any] | float | Sequence[Any]"
+ArrayLike: TypeAlias = Any  # a tensor, an array, a number or a nested list of numbers
 
 
 class Node:
@@ -293,6 +294,7 @@ def new_tensor(data: Any, node: Node | None) -> Tensor:
 def leaf_node(tensor: Tensor, requires_grad: bool, name: str | None) -> Node:
     """Make the node of a tensor that no op made."""
     node = Node()
+    node.params = {}
     node.shape = tensor._data.shape
     node.dtype = tensor._data.dtype
     node.requires_grad = requires_grad
@@ -300,6 +302,24 @@ def leaf_node(tensor: Tensor, requires_grad: bool, name: str | None) -> Node:
     node.name = name
     node.leaf = weakref.ref(tensor)
     return node
+
+
+def as_leaf(array: Any) -> Tensor:
+    """Return a tensor that shares an array, as a leaf that requires no gradient."""
+    tensor = new_tensor(array, None)
+    tensor._node = leaf_node(tensor, requires_grad=False, name=None)
+    return tensor
+
+
+def history(*roots: Node) -> list[Node]:
+    """List the nodes that the roots were made from, themselves included, oldest first."""
+    found, seen = list(roots), {root.serial for root in roots}
+    for node in found:  # grows while it is read
+        for source in node.sources:
+            if source is not None and source.serial not in seen:
+                seen.add(source.serial)
+                found.append(source)
+    return sorted({node.serial: node for node in found}.values(), key=attrgetter("serial"))
 
 
 def as_array(data: Any, dtype: Any = None) -> Any:

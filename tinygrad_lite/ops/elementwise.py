@@ -222,7 +222,7 @@ def step(x: ArrayLike) -> Any:
     >>> step(Tensor([-1.0, 0.0, 2.0]))
     Tensor([0., 0., 1.], dtype=float32)
     """
-    return np.greater(x, 0).astype(x.dtype)
+    return (x > 0).astype(x.dtype)  # type: ignore[union-attr, operator]
 
 
 @op(

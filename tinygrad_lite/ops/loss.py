@@ -27,7 +27,7 @@ def one_hot(labels: Any, shape: tuple[int, ...], axis: int, dtype: Any) -> Any:
 def _excess(g: Any, z: Any, y: Any, axis: int, saved: Any) -> Any:
     """∂L/∂z = g (softmax(z) − y)."""
     p = softmax(z, axis=axis) if saved is None else saved
-    return (p - one_hot(y, z.shape, axis, z.dtype)) * reshape(g, kept(z.shape, axis))
+    return (p - one_hot(y, z.shape, axis, z.dtype)) * reshape(g, shape=kept(z.shape, axis))
 
 
 @op(

@@ -49,7 +49,7 @@ def broadcast_to(x: ArrayLike, shape: int | Sequence[int]) -> Any:
     >>> broadcast_to(Tensor([[1.0], [2.0]]), (2, 3)).shape
     (2, 3)
     """
-    if type(x) is np.ndarray and x.ndim == 0:  # every backward pass begins so, and np.broadcast_to is slow
+    if x.ndim == 0 and isinstance(x, np.ndarray | np.generic):  # every backward pass begins so, and np.broadcast_to is slow
         return np.ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
     return np.broadcast_to(x, shape)
 
