@@ -1,5 +1,6 @@
 """tinygrad_lite: a small reverse-mode autodiff framework for people who derive backpropagation by hand.
 
+>>> import numpy as np
 >>> import tinygrad_lite as tl
 >>> w = tl.Tensor([[1.0, 2.0]], requires_grad=True, name="w")
 >>> loss = tl.relu(w @ np.array([[3.0], [4.0]])).sum()
@@ -8,11 +9,35 @@
 Tensor([[3., 4.]], dtype=float32)
 """
 
-from . import data, nn, optim
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import nn, ops, optim
 from .autodiff import grad, gradients, value_and_grad
 from .graph import Graph, capture
 from .op import no_grad
-from .ops import *  # noqa: F403
+from .ops import *  # noqa: F403 -- every op of the table is public
 from .tensor import Tensor
 
+if TYPE_CHECKING:
+    from . import data
+    from .draw import draw
+
 __version__ = "0.1.0"
+
+__all__ = [
+    *("Graph", "Tensor", "capture", "data", "draw", "grad", "gradients", "nn", "no_grad", "optim", "value_and_grad"),
+    *ops.__all__,
+]
+
+_LAZY = ("data", "draw")  # loaded when first used: importing tinygrad_lite costs little more than importing NumPy
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -18,7 +18,9 @@ from .ops.elementwise import astype, positive
 from .tensor import Node, Tensor, as_array, describe, history, new_tensor, shape_text
 
 
-def gradients(y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_graph: bool = False) -> list[Tensor]:
+def gradients(
+    y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_graph: bool = False
+) -> list[Tensor]:
     """Return ∂y/∂x for each x, in the shape and dtype of x; zeros where y does not depend on it.
 
     `gradient` is the weight of each element of y (default 1, for a y of one element).  With `create_graph=True` the
@@ -32,7 +34,9 @@ def gradients(y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_grap
     nodes: list[Node] = []
     for i, x in enumerate(xs):
         if x._node is None or not x.requires_grad:
-            raise ValueError(f"no gradient flows to {describe(x)} (number {i}): make it with requires_grad=True")
+            raise ValueError(
+                f"no gradient flows to {describe(x)} (number {i}): make it with requires_grad=True"
+            )
         nodes.append(x._node)
     _, table = _pull_back(*_start(y, gradient, create_graph), {node.serial for node in nodes}, create_graph)
     return [_result(table.get(node.serial), node) for node in nodes]
@@ -57,7 +61,7 @@ def backward(y: Tensor, gradient: Any = None) -> None:
             tensor.grad = g if tensor.grad is None else new_tensor(tensor.grad._data + g._data, None)
 
 
-Tensor.backward = backward  # type: ignore[method-assign]
+Tensor.backward = backward  # type: ignore[method-assign, assignment]
 
 
 def value_and_grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
@@ -84,12 +88,16 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0)
                 raise TypeError(f"a function to differentiate must return a tensor of one element, not {y!r}")
             if not y.requires_grad:
                 if y._node is not None:
-                    raise ValueError("the result was made from plain data inside the function: its history is lost")
+                    raise ValueError(
+                        "the result was made from plain data inside the function: its history is lost"
+                    )
                 slopes = [new_tensor(np.zeros_like(x._data), None) for x in fresh]
             else:
                 root, _ = _start(y, None, False)
                 own = [x._node for x in fresh]
-                others = any(node.op is None and node not in own for node in history(root) if node.requires_grad)
+                others = any(
+                    node.op is None and node not in own for node in history(root) if node.requires_grad
+                )
                 nested = nested and others
                 slopes = gradients(y, fresh, create_graph=nested)
         return y if nested else y.detach(), tuple(slopes) if isinstance(argnums, tuple) else slopes[0]
@@ -158,7 +166,12 @@ def _pull_back(
             if op is None:
                 continue
             g = table.get(serial) if targets and serial in targets else table.pop(serial, None)
-            out, values, params, rules = node if node.out is None else node.out, node.values, node.params, op.vjps
+            out, values, params, rules = (
+                node if node.out is None else node.out,
+                node.values,
+                node.params,
+                op.vjps,
+            )
             if create_graph:
                 out, values = _as_tensors(node)
             if op.saves:

@@ -210,7 +210,7 @@ def op(
         record = Op(
             name=name,
             forward=forward,
-            vjps=vjps if not variadic else Each(vjps[0]),
+            vjps=Each(vjps[0]) if variadic and vjps[0] else vjps,
             text=text,
             latex=text if latex is None else latex,
             precedence=precedence,
@@ -326,7 +326,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum a gradient over the axes along which an input of `shape` was broadcast.  The only place that does this."""
     axes, keepdims = _broadcast_axes(g.shape, shape)
     if not isinstance(g, Tensor):
-        return np.add.reduce(g, axis=axes, keepdims=keepdims).reshape(shape)
+        summed: Any = np.add.reduce(g, axis=axes, keepdims=keepdims)  # type: ignore[call-overload]
+        return summed.reshape(shape)
     return REGISTRY["reshape"](REGISTRY["sum"](g, axis=axes, keepdims=keepdims), shape)
 
 

@@ -88,7 +88,9 @@ class Tensor:
 
     __array_ufunc__ = None  # NumPy leaves `array + tensor` to Tensor.__radd__ and refuses `np.sin(tensor)`
 
-    def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None
+    ) -> None:
         array = as_array(data, dtype).copy(order="K")
         if requires_grad and array.dtype.kind != "f":
             raise TypeError(
@@ -157,7 +159,9 @@ class Tensor:
         3.0
         """
         if self._data.size != 1:
-            raise ValueError(f"item() needs a tensor of one element, but {describe(self)} has {self._data.size}")
+            raise ValueError(
+                f"item() needs a tensor of one element, but {describe(self)} has {self._data.size}"
+            )
         return self._data.item()
 
     def detach(self) -> Tensor:
@@ -253,7 +257,6 @@ class Tensor:
     __hash__ = object.__hash__
 
     if TYPE_CHECKING:  # attached from the table of ops, and by autodiff
-
         T: Tensor
 
         def backward(self, gradient: ArrayLike | None = None) -> None: ...

@@ -50,7 +50,9 @@ class Module:
 
     def forward(self, *inputs: Any) -> Any:
         """Compute the output; a model defines this."""
-        raise TypeError(f"{type(self).__name__} defines no forward(self, ...); write one, or call another method")
+        raise TypeError(
+            f"{type(self).__name__} defines no forward(self, ...); write one, or call another method"
+        )
 
     def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
         return self.forward(*inputs, **kwargs)

@@ -91,7 +91,14 @@ def div(a: ArrayLike, b: ArrayLike) -> Any:
     return np.divide(a, b)
 
 
-@op(lambda g, _out, _x: -g, text="−{0}", latex="-{0}", precedence=UNARY, numpy=np.negative, methods=["__neg__"])
+@op(
+    lambda g, _out, _x: -g,
+    text="−{0}",
+    latex="-{0}",
+    precedence=UNARY,
+    numpy=np.negative,
+    methods=["__neg__"],
+)
 def neg(x: ArrayLike) -> Any:
     """Return −x.
 
@@ -222,7 +229,7 @@ def step(x: ArrayLike) -> Any:
     >>> step(Tensor([-1.0, 0.0, 2.0]))
     Tensor([0., 0., 1.], dtype=float32)
     """
-    return (x > 0).astype(x.dtype)  # type: ignore[union-attr, operator]
+    return (x > 0).astype(x.dtype)
 
 
 @op(

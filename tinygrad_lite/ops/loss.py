@@ -69,4 +69,6 @@ def _check_classes(z: Any, y: Any, axis: int) -> None:
             f"labels must be one-hot of shape {z.shape} or integers of shape {expected}, not {y.dtype} of shape {y.shape}"
         )
     if y.size and not (y.min() >= 0 and y.max() < z.shape[axis]):
-        raise IndexError(f"labels run from {y.min()} to {y.max()}, but the classes from 0 to {z.shape[axis] - 1}")
+        raise IndexError(
+            f"labels run from {y.min()} to {y.max()}, but the classes from 0 to {z.shape[axis] - 1}"
+        )

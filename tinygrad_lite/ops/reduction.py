@@ -17,6 +17,11 @@ from .shape import broadcast_to, reshape
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 
+# ufunc.reduce is what np.sum, np.max and np.min call in the end; for small arrays the way there costs more than the work.
+_add: Any = np.add.reduce
+_maximum: Any = np.maximum.reduce
+_minimum: Any = np.minimum.reduce
+
 
 @cache
 def kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
@@ -46,7 +51,7 @@ def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     Tensor([[3.],
             [7.]], dtype=float32)
     """
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return _add(x, axis=axis, keepdims=keepdims)
 
 
 @op(
@@ -63,7 +68,7 @@ def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([2., 3.], dtype=float32)
     """
-    out = np.add.reduce(x, axis=axis, keepdims=keepdims)
+    out = _add(x, axis=axis, keepdims=keepdims)
     return out / (x.size // out.size if out.size else np.nan)
 
 
@@ -76,7 +81,11 @@ def _extremum(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 def _gap(x: Any, axis: Axis, sign: int) -> Any:
     """Return how far the extremum is ahead of the runner-up; 0 at a tie."""
     x = sign * np.asanyarray(x)
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+    axes = (
+        range(x.ndim)
+        if axis is None
+        else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+    )
     rows = np.moveaxis(x, tuple(axes), range(-len(axes), 0))
     rows = np.sort(rows.reshape(*rows.shape[: x.ndim - len(axes)], -1))
     return rows[..., -1] - rows[..., -2] if rows.shape[-1] > 1 else np.ones(rows.shape[:-1])
@@ -96,7 +105,7 @@ def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> max(Tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
     Tensor([2., 4.], dtype=float32)
     """
-    return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
+    return _maximum(x, axis=axis, keepdims=keepdims)
 
 
 @op(
@@ -113,15 +122,16 @@ def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> min(Tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
     Tensor([1., 3.], dtype=float32)
     """
-    return np.minimum.reduce(x, axis=axis, keepdims=keepdims)
+    return _minimum(x, axis=axis, keepdims=keepdims)
 
 
 # --- the softmax family: all subtract the maximum first (Goodfellow, Bengio, Courville: Deep Learning, § 4.1) ---------
 
 
 @op(
-    lambda g, out, x, axis, keepdims: spread(g, x.shape, axis, keepdims)
-    * exp(x - spread(out, x.shape, axis, keepdims)),
+    lambda g, out, x, axis, keepdims: (
+        spread(g, x.shape, axis, keepdims) * exp(x - spread(out, x.shape, axis, keepdims))
+    ),
     text="logsumexp({0})",
     latex=r"\mathrm{{logsumexp}}({0})",
 )
@@ -131,10 +141,10 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> logsumexp(Tensor([1000.0, 1000.0]))
     Tensor(1000.69316, dtype=float32)
     """
-    top = np.maximum.reduce(x, axis=axis, keepdims=True)
+    top = _maximum(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)  # all −∞ gives −∞, not NaN
     with np.errstate(divide="ignore"):
-        out = np.log(np.add.reduce(np.exp(np.subtract(x, top)), axis=axis, keepdims=True)) + top
+        out = np.log(_add(np.exp(np.subtract(x, top)), axis=axis, keepdims=True)) + top
     return out if keepdims else np.squeeze(out, axis=axis)
 
 
@@ -149,8 +159,8 @@ def softmax(x: ArrayLike, axis: Axis = -1) -> Any:
     >>> softmax(Tensor([0.0, 1.0, 1.0]))
     Tensor([0.15536241, 0.4223188 , 0.4223188 ], dtype=float32)
     """
-    e = np.exp(np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True)))
-    e /= np.add.reduce(e, axis=axis, keepdims=True)
+    e = np.exp(np.subtract(x, _maximum(x, axis=axis, keepdims=True)))
+    e /= _add(e, axis=axis, keepdims=True)
     return e
 
 
@@ -165,5 +175,5 @@ def log_softmax(x: ArrayLike, axis: Axis = -1) -> Any:
     >>> log_softmax(Tensor([0.0, 1000.0]))
     Tensor([-1000.,     0.], dtype=float32)
     """
-    shifted = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True))
-    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+    shifted = np.subtract(x, _maximum(x, axis=axis, keepdims=True))
+    return shifted - np.log(_add(np.exp(shifted), axis=axis, keepdims=True))

@@ -49,9 +49,12 @@ def broadcast_to(x: ArrayLike, shape: int | Sequence[int]) -> Any:
     >>> broadcast_to(Tensor([[1.0], [2.0]]), (2, 3)).shape
     (2, 3)
     """
-    if x.ndim == 0 and isinstance(x, np.ndarray | np.generic):  # every backward pass begins so, and np.broadcast_to is slow
-        return np.ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
-    return np.broadcast_to(x, shape)
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    if x.ndim == 0 and isinstance(
+        x, np.ndarray | np.generic
+    ):  # every backward pass begins so, and np.broadcast_to is slow
+        return np.ndarray(sizes, x.dtype, x, strides=(0,) * len(sizes))
+    return np.broadcast_to(x, sizes)
 
 
 def _slice_of(i: int, g: Any, out: Any, arrays: Sequence[Any], axis: int) -> Any:
