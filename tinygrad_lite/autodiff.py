@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .op import ARRAYS, GRADIENTS, Op, is_recording, recording, unbroadcast
 from .ops.elementwise import astype, positive
@@ -38,8 +39,8 @@ def gradients(
                 f"no gradient flows to {describe(x)} (number {i}): make it with requires_grad=True"
             )
         nodes.append(x._node)
-    _, table = _pull_back(*_start(y, gradient, create_graph), {node.serial for node in nodes}, create_graph)
-    return [_result(table.get(node.serial), node) for node in nodes]
+    reached = _pull_back(*_start(y, gradient, create_graph), {node.serial for node in nodes}, create_graph)
+    return [_gradient_of(node, reached[node.serial][1] if node.serial in reached else None) for node in nodes]
 
 
 def backward(y: Tensor, gradient: Any = None) -> None:
@@ -53,12 +54,10 @@ def backward(y: Tensor, gradient: Any = None) -> None:
     >>> x.grad
     Tensor([2., 4.], dtype=float32)
     """
-    leaves, table = _pull_back(*_start(y, gradient, False), None, False)
-    for node in leaves:
-        tensor = node.leaf() if node.leaf is not None else None
-        if tensor is not None:
-            g = _result(table.get(node.serial), node)
-            tensor.grad = g if tensor.grad is None else new_tensor(tensor.grad._data + g._data, None)
+    for node, g in _pull_back(*_start(y, gradient, False), None, False).values():
+        if (tensor := node.leaf()) is not None:
+            old = tensor.grad
+            tensor.grad = _gradient_of(node, g if old is None or g is None else old._data + g)
 
 
 Tensor.backward = backward  # type: ignore[method-assign, assignment]
@@ -127,12 +126,13 @@ def _start(y: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
             "or under no_grad()"
         )
     if gradient is None:
-        if y.size != 1:
+        if y._data.size != 1:
             raise ValueError(
                 f"{describe(y)} has {y.size} elements: differentiate a scalar (take .mean() or .sum() first), "
                 "or pass gradient=, the weight of each element"
             )
-        return node, np.ones(y.shape, y.dtype)
+        one = y._data.dtype.type(1)
+        return node, one if y._data.ndim == 0 else np.full_like(y._data, one)
     if np.shape(gradient) != y.shape:
         raise ValueError(
             f"gradient= has shape {shape_text(np.shape(gradient))}, but {describe(y)} needs one weight per element"
@@ -142,63 +142,58 @@ def _start(y: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
     return node, as_array(gradient).astype(y.dtype)
 
 
-def _pull_back(
-    root: Node, seed: Any, targets: set[int] | None, create_graph: bool
-) -> tuple[list[Node], dict[int, Any]]:
-    """Pass the seed back from root to the targets (serial numbers; None: every leaf).
+def _pull_back(root: Node, seed: Any, targets: set[int] | None, create_graph: bool) -> dict[int, list[Any]]:
+    """Pass the seed back from root; return [node, gradient] of the leaves, and of the targets, by serial number.
 
-    Return the leaves that were reached, and the gradients of leaves and targets by serial number.  Among the nodes that
-    wait, the youngest goes first: whatever was made from it is younger still, and so has passed its share on already.
+    With targets (serial numbers), only the ways that lead to them are gone.  Of the nodes that wait, the youngest goes
+    first: whatever was made from it is younger still, and so has passed its share on already.
     """
-    useful = None
-    if targets is not None:
-        useful = set(targets)
-        for node in history(root):
-            if any(source is not None and source.serial in useful for source in node.sources):
-                useful.add(node.serial)
-    table, waiting, queue = {root.serial: seed}, {root.serial: root}, [-root.serial]
-    leaves = [] if root.op is not None else [root]
+    useful = None if targets is None else _on_the_way(root, targets)
+    reached: dict[int, list[Any]] = {root.serial: [root, seed]}
+    queue = [-root.serial] if root.op is not None else []
     with recording(GRADIENTS if create_graph else ARRAYS):
         while queue:
             serial = -heappop(queue)
-            node = waiting.pop(serial)
-            op = node.op
-            if op is None:
-                continue
-            g = table.get(serial) if targets and serial in targets else table.pop(serial, None)
-            out, values, params, rules = (
-                node if node.out is None else node.out,
-                node.values,
-                node.params,
-                op.vjps,
-            )
+            node, g = reached.pop(serial) if targets is None or serial not in targets else reached[serial]
+            op, out, values, params = node.op, node.out, node.values, node.params
             if create_graph:
                 out, values = _as_tensors(node)
+            elif out is None:
+                out = node
             if op.saves:
                 params = {**params, "saved": None if create_graph else node.saved}
             for i, source in enumerate(node.sources):
                 if source is None:
                     continue
-                key = source.serial
                 if source.changed > serial and values[i] is not source:
                     raise _changed(source, op)
+                key = source.serial
                 if not source.requires_grad or (useful is not None and key not in useful):
                     continue
-                old = table.get(key)
-                if old is None and key not in waiting:
-                    if source.op is None:
-                        leaves.append(source)
-                    else:
-                        heappush(queue, -key)
-                    waiting[key] = source
-                rule = rules[i]
+                rule = op.vjps[i]
                 if g is None or rule is None:
-                    continue  # the derivative is zero
-                part = rule(g, out, *values, **params) if params else rule(g, out, *values)
-                if part.shape != source.shape or part.dtype != source.dtype:
-                    part = _fitted(part, source, op)
-                table[key] = part if old is None else old + part
-    return leaves, table
+                    part = None  # the derivative is zero
+                else:
+                    part = rule(g, out, *values, **params) if params else rule(g, out, *values)
+                    if part.shape != source.shape or part.dtype is not source.dtype:
+                        part = _fitted(part, source, op)
+                entry = reached.get(key)
+                if entry is None:
+                    reached[key] = [source, part]
+                    if source.op is not None:
+                        heappush(queue, -key)
+                elif part is not None:
+                    entry[1] = part if entry[1] is None else entry[1] + part
+    return reached
+
+
+def _on_the_way(root: Node, targets: set[int]) -> set[int]:
+    """Return the serial numbers of the nodes through which root depends on a target."""
+    useful = set(targets)
+    for node in history(root):
+        if any(source is not None and source.serial in useful for source in node.sources):
+            useful.add(node.serial)
+    return useful
 
 
 def _as_tensors(node: Node) -> tuple[Any, list[Any]]:
@@ -229,10 +224,15 @@ def _fitted(part: Any, source: Node, op: Op) -> Any:
     return part if part.dtype == source.dtype else astype(part, source.dtype)
 
 
-def _result(g: Any, node: Node) -> Tensor:
+def _gradient_of(node: Node, g: Any) -> Tensor:
+    """Make a tensor of a gradient; None stands for zero."""
+    if type(g) is ndarray:
+        return new_tensor(g, None)
+    if isinstance(g, Tensor):
+        return g
     if g is None:
         g = np.zeros(node.shape, node.dtype)
-    return g if isinstance(g, Tensor) else new_tensor(np.asarray(g) if isinstance(g, np.generic) else g, None)
+    return new_tensor(np.asarray(g) if isinstance(g, np.generic) else g, None)
 
 
 def _fresh(args: Sequence[Any], i: int) -> Tensor:

@@ -283,27 +283,28 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         out = op.forward(*values, **params) if params else op.forward(*values)
     except (ValueError, TypeError, IndexError) as error:
         raise type(error)(_explain(op, inputs, params, error)) from error
-    saved = None
     if op.saves:
         out, saved = out
-    mode = _mode.get()
     if type(out) is not ndarray and isinstance(out, np.generic):
         out = _array_of(out, values)
-    requires_grad = wanted and mode is not OFF and op.vjps and out.dtype.kind == "f"
-    if not requires_grad and mode is not EVERYTHING:
-        return new_tensor(out, None)
-    node = Node()
-    if mode is EVERYTHING:
-        node.out = out
-        node.requires_grad = bool(requires_grad)
-    else:
+    mode = _mode.get()
+    if mode is GRADIENTS:
+        if not wanted or not op.vjps or out.dtype.kind != "f":
+            return new_tensor(out, None)
+        node = Node()
         drop, keep_out = op.plans.get(wanted) or op.plan(wanted, len(values))
         for i in drop:
             if sources[i] is not None:
                 values[i] = sources[i]
         if keep_out:
             node.out = out
-    if saved is not None:
+    elif mode is EVERYTHING:
+        node = Node()
+        node.out = out
+        node.requires_grad = wanted != 0 and bool(op.vjps) and out.dtype.kind == "f"
+    else:
+        return new_tensor(out, None)
+    if op.saves:
         node.saved = saved
     node.op = op
     node.params = params
@@ -326,9 +327,12 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum a gradient over the axes along which an input of `shape` was broadcast.  The only place that does this."""
     axes, keepdims = _broadcast_axes(g.shape, shape)
     if not isinstance(g, Tensor):
-        summed: Any = np.add.reduce(g, axis=axes, keepdims=keepdims)  # type: ignore[call-overload]
-        return summed.reshape(shape)
+        total: Any = _sum(g, axis=axes, keepdims=keepdims)
+        return total if keepdims else total.reshape(shape)
     return REGISTRY["reshape"](REGISTRY["sum"](g, axis=axes, keepdims=keepdims), shape)
+
+
+_sum: Any = np.add.reduce
 
 
 @cache

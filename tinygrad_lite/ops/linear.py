@@ -16,29 +16,29 @@ def _swapped(x: Any) -> Any:
     return x.T if x.ndim == 2 else transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
-def _left(g: Any, a: Any, b: Any) -> Any:
+def _left(g: Any, _out: Any, _a: Any, b: Any) -> Any:
     """∂/∂a of a @ b: g bᵀ.  A vector counts as a matrix of one row (a) or one column (b), as in np.matmul."""
     if b.ndim == 1:
         return reshape(g, (*g.shape, 1)) * b
-    if a.ndim == 1:
+    if _a.ndim == 1:
         g = reshape(g, (*g.shape[:-1], 1, g.shape[-1]))
         return reshape(out := g @ _swapped(b), (*out.shape[:-2], out.shape[-1]))
     return g @ _swapped(b)
 
 
-def _right(g: Any, a: Any, b: Any) -> Any:
+def _right(g: Any, _out: Any, a: Any, _b: Any) -> Any:
     """∂/∂b of a @ b: aᵀ g."""
     if a.ndim == 1:
-        return reshape(a, (-1, 1)) * (g if b.ndim == 1 else reshape(g, (*g.shape[:-1], 1, g.shape[-1])))
-    if b.ndim == 1:
+        return reshape(a, (-1, 1)) * (g if _b.ndim == 1 else reshape(g, (*g.shape[:-1], 1, g.shape[-1])))
+    if _b.ndim == 1:
         out = _swapped(a) @ reshape(g, (*g.shape, 1))
         return reshape(out, out.shape[:-1])
     return _swapped(a) @ g
 
 
 @op(
-    lambda g, _out, _a, b: _left(g, _a, b),
-    lambda g, _out, a, _b: _right(g, a, _b),
+    _left,
+    _right,
     text="{0} {1}",
     precedence=PRODUCT,
     numpy=np.matmul,

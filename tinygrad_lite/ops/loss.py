@@ -17,21 +17,19 @@ def _is_integer(labels: Any) -> bool:
 
 
 def one_hot(labels: Any, shape: tuple[int, ...], axis: int, dtype: Any) -> Any:
-    """Return integer labels as columns of 0 and 1 along `axis` of `shape`; other labels as they are."""
-    if not _is_integer(labels) or labels.shape == shape:
-        return labels
+    """Return integer labels as columns of 0 and 1 along `axis` of `shape`."""
     classes = np.arange(shape[axis]).reshape([-1 if i == axis % len(shape) else 1 for i in range(len(shape))])
     return (np.expand_dims(labels, axis) == classes).astype(dtype)
 
 
-def _excess(g: Any, z: Any, y: Any, axis: int, saved: Any) -> Any:
+def _excess(g: Any, _out: Any, z: Any, y: Any, axis: int, saved: Any) -> Any:
     """∂L/∂z = g (softmax(z) − y)."""
-    p = softmax(z, axis=axis) if saved is None else saved
-    return (p - one_hot(y, z.shape, axis, z.dtype)) * reshape(g, shape=kept(z.shape, axis))
+    p = softmax(z, axis) if saved is None else saved
+    return (p - (y if y.shape == z.shape else one_hot(y, z.shape, axis, z.dtype))) * reshape(g, kept(z.shape, axis))
 
 
 @op(
-    lambda g, _out, z, y, axis, saved: _excess(g, z, y, axis, saved),
+    _excess,
     lambda g, _out, z, _y, axis, saved: -log_softmax(z, axis=axis) * reshape(g, kept(z.shape, axis)),
     text="cross_entropy(softmax({0}), {1})",
     latex=r"-\textstyle\sum {1} \odot \log\mathrm{{softmax}}({0})",

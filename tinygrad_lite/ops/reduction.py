@@ -56,7 +56,7 @@ def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @op(
     lambda g, _out, _x, axis, keepdims: broadcast_to(
-        spread(g, _x.shape, axis, keepdims) / (_x.size // (_out.size or 1)), _x.shape
+        spread(g * (_out.size / (_x.size or 1)), _x.shape, axis, keepdims), _x.shape
     ),
     text="mean({0})",
     latex=r"\mathrm{{mean}}({0})",

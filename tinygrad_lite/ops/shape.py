@@ -12,6 +12,9 @@ from ..tensor import ArrayLike
 from .indexing import getitem
 
 
+_NUMPY = (np.ndarray, np.generic)
+
+
 def _inverse(axes: tuple[int, ...] | None) -> tuple[int, ...] | None:
     return None if axes is None else tuple(int(i) for i in np.argsort([a % len(axes) for a in axes]))
 
@@ -49,11 +52,11 @@ def broadcast_to(x: ArrayLike, shape: int | Sequence[int]) -> Any:
     >>> broadcast_to(Tensor([[1.0], [2.0]]), (2, 3)).shape
     (2, 3)
     """
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    sizes = (shape,) if isinstance(shape, int) else shape
     if x.ndim == 0 and isinstance(
         x, np.ndarray | np.generic
     ):  # every backward pass begins so, and np.broadcast_to is slow
-        return np.ndarray(sizes, x.dtype, x, strides=(0,) * len(sizes))
+        return np.ndarray(sizes, x.dtype, x, 0, (0,) * len(sizes))
     return np.broadcast_to(x, sizes)
 
 
