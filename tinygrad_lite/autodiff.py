@@ -19,9 +19,7 @@ from .ops.elementwise import astype, positive
 from .tensor import Node, Tensor, as_array, describe, history, new_tensor, shape_text
 
 
-def gradients(
-    y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_graph: bool = False
-) -> list[Tensor]:
+def gradients(y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_graph: bool = False) -> list[Tensor]:
     """Return ∂y/∂x for each x, in the shape and dtype of x; zeros where y does not depend on it.
 
     `gradient` is the weight of each element of y (default 1, for a y of one element).  With `create_graph=True` the
@@ -33,11 +31,11 @@ def gradients(
     [Tensor([ 3., 12.], dtype=float32)]
     """
     nodes: list[Node] = []
+    if isinstance(xs, Tensor):
+        raise TypeError("the tensors to differentiate with respect to come as a list: gradients(y, [x])")
     for i, x in enumerate(xs):
-        if x._node is None or not x.requires_grad:
-            raise ValueError(
-                f"no gradient flows to {describe(x)} (number {i}): make it with requires_grad=True"
-            )
+        if not isinstance(x, Tensor) or x._node is None or not x.requires_grad:
+            raise ValueError(f"no gradient flows to {describe(x)} (number {i}): make it with requires_grad=True")
         nodes.append(x._node)
     reached = _pull_back(*_start(y, gradient, create_graph), {node.serial for node in nodes}, create_graph)
     return [_gradient_of(node, reached[node.serial][1] if node.serial in reached else None) for node in nodes]
@@ -63,17 +61,17 @@ def backward(y: Tensor, gradient: Any = None) -> None:
 Tensor.backward = backward  # type: ignore[method-assign, assignment]
 
 
-def value_and_grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Return a function that gives (f(*args), gradient) with respect to the arguments numbered `argnums`.
 
     f takes tensors, arrays or numbers and returns a tensor of one element.  The gradient is a tensor, or a tuple of them
-    where `argnums` is a tuple; it can be differentiated again, to any order.
+    where `argnums` is a sequence; it can be differentiated again, to any order.
 
     >>> value, slope = value_and_grad(lambda x: x**2)(3.0)
     >>> value.item(), slope.item()
     (9.0, 6.0)
     """
-    picked = argnums if isinstance(argnums, tuple) else (argnums,)
+    picked = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         nested = is_recording()
@@ -87,24 +85,20 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0)
                 raise TypeError(f"a function to differentiate must return a tensor of one element, not {y!r}")
             if not y.requires_grad:
                 if y._node is not None:
-                    raise ValueError(
-                        "the result was made from plain data inside the function: its history is lost"
-                    )
+                    raise ValueError("the result was made from plain data inside the function: its history is lost")
                 slopes = [new_tensor(np.zeros_like(x._data), None) for x in fresh]
             else:
                 root, _ = _start(y, None, False)
                 own = [x._node for x in fresh]
-                others = any(
-                    node.op is None and node not in own for node in history(root) if node.requires_grad
-                )
+                others = any(node.op is None and node not in own for node in history(root) if node.requires_grad)
                 nested = nested and others
                 slopes = gradients(y, fresh, create_graph=nested)
-        return y if nested else y.detach(), tuple(slopes) if isinstance(argnums, tuple) else slopes[0]
+        return y if nested else y.detach(), slopes[0] if isinstance(argnums, int) else tuple(slopes)
 
     return differentiated
 
 
-def grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Return the function that gives the gradient of f: `value_and_grad` without the value.
 
     >>> grad(grad(lambda x: x**3))(2.0).item()
@@ -119,7 +113,7 @@ def grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0) -> Callab
 
 def _start(y: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
     """Check that y can be differentiated, and return its node and the gradient to start from."""
-    node = y._node
+    node = y._node if isinstance(y, Tensor) else None
     if node is None or not node.requires_grad:
         raise ValueError(
             f"{describe(y)} requires no gradient: it was computed from no tensor with requires_grad=True, "
@@ -131,8 +125,9 @@ def _start(y: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
                 f"{describe(y)} has {y.size} elements: differentiate a scalar (take .mean() or .sum() first), "
                 "or pass gradient=, the weight of each element"
             )
-        one = y._data.dtype.type(1)
-        return node, one if y._data.ndim == 0 else np.full_like(y._data, one)
+        if y._data.ndim == 0 and not create_graph:
+            return node, y._data.dtype.type(1)  # a scalar is cheaper than an array of one
+        return node, np.ones_like(y._data)
     if np.shape(gradient) != y.shape:
         raise ValueError(
             f"gradient= has shape {shape_text(np.shape(gradient))}, but {describe(y)} needs one weight per element"
@@ -165,8 +160,6 @@ def _pull_back(root: Node, seed: Any, targets: set[int] | None, create_graph: bo
             for i, source in enumerate(node.sources):
                 if source is None:
                     continue
-                if source.changed > serial and values[i] is not source:
-                    raise _changed(source, op)
                 key = source.serial
                 if not source.requires_grad or (useful is not None and key not in useful):
                     continue
@@ -203,14 +196,6 @@ def _as_tensors(node: Node) -> tuple[Any, list[Any]]:
         for value, source in zip(node.values, node.sources, strict=True)
     ]
     return node if node.out is None else new_tensor(node.out, node), values
-
-
-def _changed(source: Node, op: Op) -> RuntimeError:
-    return RuntimeError(
-        f"{source.name or 'a tensor'} ({shape_text(source.shape)}) was changed in place after {op.name} read it, so the "
-        "gradient would be wrong; differentiate before the change (backward() before opt.step()), or run the forward "
-        "pass again"
-    )
 
 
 def _fitted(part: Any, source: Node, op: Op) -> Any:

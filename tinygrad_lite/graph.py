@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from .op import EVERYTHING, Op, recording
-from .tensor import Node, Tensor, as_leaf, history, is_array
+from .tensor import Node, Tensor, as_array, as_leaf, history, is_array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Vertex:
     """One tensor of a graph: what it is, and what it was computed from.
 
@@ -38,7 +38,7 @@ class Vertex:
     value: Any = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A computation: its vertices, each after its inputs, and the positions of the results among them."""
 
@@ -62,7 +62,7 @@ def graph_of(*outputs: Tensor, names: Mapping[int, str] | None = None) -> Graph:
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True, name="x")
     >>> [vertex.kind for vertex in graph_of((2 * x).sum()).vertices]
-    ['input', 'number', 'op', 'op']
+    ['parameter', 'number', 'op', 'op']
     """
     names = names or {}
     taken: dict[str, int] = {}
@@ -122,10 +122,11 @@ def capture(f: Callable[..., Any], *inputs: Any, **kwargs: Any) -> Graph:
 
     before = sys.getprofile()
     with recording(EVERYTHING):
-        wrapped = [as_leaf(x) if is_array(x) else x for x in inputs]
+        inputs = tuple(map(_wrapped, inputs))
+        kwargs = {name: _wrapped(x) for name, x in kwargs.items()}
         sys.setprofile(read_locals)
         try:
-            result = f(*wrapped, **kwargs)
+            result = f(*inputs, **kwargs)
         finally:
             sys.setprofile(before)
     outputs = list(result.values()) if isinstance(result, dict) else result
@@ -134,6 +135,11 @@ def capture(f: Callable[..., Any], *inputs: Any, **kwargs: Any) -> Graph:
         if not isinstance(y, Tensor):
             raise TypeError(f"the function to capture must return tensors, not {type(y).__name__}")
     return graph_of(*outputs, names=names)
+
+
+def _wrapped(x: Any) -> Any:
+    """Make a leaf of an array or a float, so that what the function does with it is recorded."""
+    return as_leaf(as_array(x)) if is_array(x) or isinstance(x, list | float) else x
 
 
 def identity(x: Any) -> int:

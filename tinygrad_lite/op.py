@@ -50,16 +50,18 @@ _mode: ContextVar[Mode] = ContextVar("tinygrad_lite_mode", default=GRADIENTS)
 class recording:  # noqa: N801 -- used like a function
     """Switch recording inside a `with` block, or in a function under it; threads do not disturb each other."""
 
-    __slots__ = ("mode", "token")
+    __slots__ = ("before", "mode")
 
     def __init__(self, mode: Mode) -> None:
         self.mode = mode
+        self.before: list[Mode] = []  # a list, because one object may be entered again inside itself
 
     def __enter__(self) -> None:
-        self.token = _mode.set(self.mode)
+        self.before.append(_mode.get())
+        _mode.set(self.mode)
 
     def __exit__(self, *error: object) -> None:
-        _mode.reset(self.token)
+        _mode.set(self.before.pop())
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
@@ -103,7 +105,7 @@ NONZERO = Domain(without=0.0)
 SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)  # what is not generated is not paid for at import
 class Op:
     """One operation.  Everything else about it (method, label, equation, test, kernel) follows from this record."""
 
@@ -122,8 +124,8 @@ class Op:
     variadic: bool
     saves: bool
     signature: inspect.Signature
-    face: Callable[..., Any] = field(init=False, repr=False)
-    plans: dict[int, Plan] = field(default_factory=dict, repr=False)
+    face: Callable[..., Any] = field(init=False)
+    plans: dict[int, Plan] = field(default_factory=dict)
 
     @property
     def inputs(self) -> list[str]:
@@ -228,13 +230,15 @@ def op(
             raise ValueError(f"an op named {name!r} is registered already; choose another name")
         REGISTRY[name] = record
         face = _face(record)
-        object.__setattr__(record, "face", face)
+        record.face = face
         if not variadic:
             setattr(Tensor, name, face)
         for method in methods:
             if method in REFLECTED:
-                setattr(Tensor, method, lambda a, b: apply(record, (a, b), {}))
-                setattr(Tensor, f"__r{method[2:]}", lambda b, a: apply(record, (a, b), {}))
+                setattr(Tensor, method, lambda a, b: apply(record, (a, b), NO_PARAMS))
+                setattr(Tensor, f"__r{method[2:]}", lambda b, a: apply(record, (a, b), NO_PARAMS))
+            elif method in ("__eq__", "__ne__"):
+                setattr(Tensor, method, lambda a, b: _compared(record, a, b))
             else:
                 setattr(Tensor, method, face)
         return face
@@ -254,12 +258,20 @@ def _face(op: Op) -> Callable[..., Tensor]:
             return apply(op, args, NO_PARAMS)
         params = {**defaults, **kwargs}
         if len(args) != count or len(params) != len(names) - count:
-            params = op.signature.bind(*args, **kwargs).arguments
+            params = _bound(op, args, kwargs)
             args = tuple([params.pop(name) for name in names[:count]])
             params = {**defaults, **params}
         return apply(op, tuple(args[0]) if op.variadic else args, params)
 
     return update_wrapper(face, forward)
+
+
+def _bound(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Match arguments with the signature; refuse what does not fit, and name the op."""
+    try:
+        return op.signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise TypeError(f"{op.name}{op.signature}: {error}") from None
 
 
 def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -279,18 +291,24 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
             values.append(x if type(x) is ndarray else _plain(op, x, len(inputs) == 1))
             sources.append(None)
         bit += bit
+    if op.variadic or (not wanted and not any(map(is_array, values))):
+        values = _as_arrays(values)
     try:
-        out = op.forward(*values, **params) if params else op.forward(*values)
-    except (ValueError, TypeError, IndexError) as error:
-        raise type(error)(_explain(op, inputs, params, error)) from error
+        if op.variadic:
+            out = op.forward(values, **params)
+        else:
+            out = op.forward(*values, **params) if params else op.forward(*values)
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        kind = next((k for k in (IndexError, ValueError) if isinstance(error, k)), TypeError)
+        raise kind(_explain(op, inputs, params, error)) from error
     if op.saves:
         out, saved = out
     if type(out) is not ndarray and isinstance(out, np.generic):
-        out = _array_of(out, values)
+        out = np.asarray(out)
     mode = _mode.get()
     if mode is GRADIENTS:
         if not wanted or not op.vjps or out.dtype.kind != "f":
-            return new_tensor(out, None)
+            return new_tensor(_checked(op, out), None)
         node = Node()
         drop, keep_out = op.plans.get(wanted) or op.plan(wanted, len(values))
         for i in drop:
@@ -300,10 +318,10 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
             node.out = out
     elif mode is EVERYTHING:
         node = Node()
-        node.out = out
+        node.out = _checked(op, out)
         node.requires_grad = wanted != 0 and bool(op.vjps) and out.dtype.kind == "f"
     else:
-        return new_tensor(out, None)
+        return new_tensor(_checked(op, out), None)
     if op.saves:
         node.saved = saved
     node.op = op
@@ -316,11 +334,17 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     return new_tensor(out, node)
 
 
-def _array_of(scalar: Any, values: Sequence[Any]) -> Any:
-    """Make an array of NumPy's scalar result; numbers alone give float32."""
-    if type(values[0]) in NUMBERS and all(type(value) in NUMBERS for value in values):
-        return as_array(scalar.item())
-    return np.asarray(scalar)
+def _as_arrays(values: Sequence[Any]) -> list[Any]:
+    """Make arrays of numbers that stand alone, or among arrays that are joined: of their dtype."""
+    dtype = next((value.dtype for value in values if is_array(value)), None)
+    return [as_array(value, dtype) if type(value) in NUMBERS else value for value in values]
+
+
+def _checked(op: Op, out: Any) -> Any:
+    """Refuse results that no tensor holds."""
+    if out.dtype.kind not in "fiub":
+        raise TypeError(f"{op.name} gave dtype {out.dtype}; a tensor holds floats, integers or booleans")
+    return out
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -364,15 +388,21 @@ def _plain(op: Op, x: Any, alone: bool) -> Any:
     if kind in NUMBERS:
         return as_array(x) if alone else x
     if isinstance(x, np.generic):
-        return x.item()  # np.float64(2) must not promote a float32 tensor any more than 2.0 does
-    if is_array(x):
-        return x
-    if isinstance(x, list | tuple | float | int):
+        return (
+            np.asarray(x) if alone else x.item()
+        )  # np.float64(2) must not promote a float32 tensor any more than 2.0 does
+    if is_array(x) or isinstance(x, list | tuple | float | int):
         return as_array(x)
     raise TypeError(
         f"{op.name} takes tensors, arrays and numbers, not {type(x).__name__}"
         + (" (did the function that made it forget to return?)" if x is None else "")
     )
+
+
+def _compared(op: Op, a: Tensor, b: Any) -> Any:
+    """Compare elementwise; what is no number and no array is simply not equal, as everywhere in Python."""
+    comparable = isinstance(b, Tensor | np.generic | float | int | list | tuple) or is_array(b)
+    return apply(op, (a, b), NO_PARAMS) if comparable else NotImplemented
 
 
 def _explain(op: Op, inputs: Sequence[Any], params: dict[str, Any], error: Exception) -> str:
@@ -388,16 +418,40 @@ def _explain(op: Op, inputs: Sequence[Any], params: dict[str, Any], error: Excep
                 fits = [("a.T @ b", a[0] == b[0]), ("a @ b.T", a[1] == b[1]), ("b @ a", b[1] == a[0])]
                 hint = "".join(f"; {form} would fit" for form, fit in fits if fit)
             return f"matmul: {given} do not fit: the inner sizes {inner[0]} and {inner[1]} differ{hint}"
+    if op.name == "matmul" and not all(shapes):
+        return f"matmul: {given}: both sides must be matrices or vectors; multiply by a number with *"
     if op.broadcasts and len(shapes) > 1:
         try:
             np.broadcast_shapes(*shapes)
         except ValueError:
-            return (
-                f"{op.name}: {given} do not broadcast: aligned at the last axis, sizes must be equal or 1. "
-                f"For a bias per row of a (rows × samples) matrix use shape (rows × 1)"
+            return f"{op.name}: {given} do not broadcast: aligned at the last axis, sizes must be equal or 1" + (
+                "; a bias per row of a rows × samples matrix has the shape rows × 1" * (op.name == "add")
             )
     settings = "".join(f", {name}={value!r}" for name, value in params.items())
     return f"{op.name}({given}{settings}): {error}"
 
+
+def _array_function(_tensor: Tensor, function: Any, _types: Any, args: Any, kwargs: Any) -> Any:
+    """NumPy's protocol for functions: `np.sum(t)` and what else the table answers to is recorded; the rest refuses."""
+    if function in (np.shape, np.ndim, np.size):
+        return function(*(x._data if isinstance(x, Tensor) else x for x in args), **kwargs)
+    record = next((record for record in REGISTRY.values() if record.numpy is function), None)
+    if record is None:
+        raise TypeError(
+            f"np.{function.__name__} cannot be differentiated; use a function of tinygrad_lite, or pass t.numpy() where "
+            "no gradient is needed"
+        )
+    return record(*args, **kwargs)
+
+
+def _array_ufunc(tensor: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+    """NumPy's protocol for elementwise functions: `np.exp(t)`, `array * t`."""
+    if method != "__call__" or kwargs.get("out") is not None:
+        raise TypeError(f"np.{ufunc.__name__} on a tensor can only be called, without out= (no .{method})")
+    return _array_function(tensor, ufunc, (), args, kwargs)
+
+
+setattr(Tensor, "__array_function__", _array_function)  # noqa: B010 -- the class is declared below the table
+setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010
 
 __all__ = ["Domain", "Mode", "Op", "apply", "no_grad", "op", "recording", "shape_text", "unbroadcast"]

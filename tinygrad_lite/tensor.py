@@ -17,11 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .op import Op
-
-# One clock orders everything: a node is always younger than the nodes it was made from, and a value that was changed
-# in place is younger than the nodes that read it before.
+# Serial numbers: a node is always younger, that is higher, than the nodes it was made from.
 tick = itertools.count(1).__next__
 
 
@@ -36,7 +32,7 @@ class Node:
     A leaf has `op=None`.
     """
 
-    op: Op | None = None
+    op: Any = None  # the Op that made it
     params: dict[str, Any]
     sources: Sequence[Node | None] = ()
     values: Sequence[Any] = ()
@@ -46,7 +42,6 @@ class Node:
     dtype: np.dtype[Any]
     requires_grad: bool = True
     serial: int
-    changed: int = 0  # when a leaf was last changed in place
     name: str | None = None
     leaf: weakref.ref[Tensor] | None = None  # where `.backward()` accumulates
 
@@ -86,11 +81,7 @@ class Tensor:
     _node: Node | None
     grad: Tensor | None
 
-    __array_ufunc__ = None  # NumPy leaves `array + tensor` to Tensor.__radd__ and refuses `np.sin(tensor)`
-
-    def __init__(
-        self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None
-    ) -> None:
+    def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         array = as_array(data, dtype).copy(order="K")
         if requires_grad and array.dtype.kind != "f":
             raise TypeError(
@@ -159,9 +150,7 @@ class Tensor:
         3.0
         """
         if self._data.size != 1:
-            raise ValueError(
-                f"item() needs a tensor of one element, but {describe(self)} has {self._data.size}"
-            )
+            raise ValueError(f"item() needs a tensor of one element, but {describe(self)} has {self._data.size}")
         return self._data.item()
 
     def detach(self) -> Tensor:
@@ -169,44 +158,35 @@ class Tensor:
         return new_tensor(self._data, None)
 
     def assign(self, value: Any) -> Tensor:
-        """Replace the value of a leaf in place; shape and dtype stay.
+        """Replace the value of a leaf, e.g. of a parameter; shape and dtype stay.
 
-        A graph that still needs the old value refuses to be differentiated afterwards.
-        Raises ValueError where the shape differs and TypeError on a tensor that was computed by an op.
+        What was computed from the old value keeps it: a graph recorded before is still differentiated rightly.
+        Raises ValueError where the shape differs, and TypeError on a tensor that an op computed.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
         >>> w.assign([3.0, 4.0])
         Tensor([3., 4.], dtype=float32, requires_grad=True, name='w')
         """
+        if self._node is not None and self._node.op is not None:
+            raise TypeError(
+                f"{describe(self)} was computed by {self._node.op.name}, and only a leaf has a value of its own; "
+                "detach() it first, or compute a new tensor"
+            )
         array = as_array(value)
         if array.shape != self._data.shape:
-            raise ValueError(
-                f"assign: {describe(self)} cannot take a value of shape {shape_text(array.shape)}; the shape must stay"
-            )
-        self.writable()[...] = array
+            raise ValueError(f"{describe(self)} cannot take a value of shape {shape_text(array.shape)}")
+        self._data = array.astype(self._data.dtype)  # a copy, always
         return self
-
-    def writable(self) -> Any:
-        """Return the array of a leaf for writing, the one door for in-place changes.
-
-        Graphs that read the old value are told: they refuse to be differentiated afterwards.
-        """
-        node = self._node
-        if node is not None:
-            if node.op is not None:
-                raise TypeError(
-                    f"{describe(self)} was computed by {node.op.name}, and only a leaf can be changed in place; "
-                    "detach() it first, or compute a new tensor"
-                )
-            node.changed = tick()
-        return self._data
 
     # --- Python's protocols -----------------------------------------------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        if dtype is None and not copy:
-            return self.numpy()
-        return np.array(self._data, dtype=dtype, copy=copy)
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._node is not None and self._node.op is not None:
+            raise TypeError(f"{describe(self)} has a history, which cannot be copied or pickled; detach() it first")
+        return _leaf, (type(self), self._data.copy(), self.requires_grad, self.name, self.grad)
 
     def __len__(self) -> int:
         if not self._data.shape:
@@ -214,6 +194,8 @@ class Tensor:
         return self._data.shape[0]  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Tensor]:
+        if not self._data.shape:
+            raise TypeError("a 0-d tensor cannot be iterated over; item() gives its number")
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
@@ -294,6 +276,15 @@ def new_tensor(data: Any, node: Node | None) -> Tensor:
     return tensor
 
 
+def _leaf(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Tensor | None) -> Tensor:
+    """Make a leaf again that was copied or pickled."""
+    tensor = kind.__new__(kind)
+    tensor._data = data
+    tensor.grad = grad
+    tensor._node = leaf_node(tensor, requires_grad, name)
+    return tensor
+
+
 def leaf_node(tensor: Tensor, requires_grad: bool, name: str | None) -> Node:
     """Make the node of a tensor that no op made."""
     node = Node()
@@ -333,6 +324,9 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     if isinstance(data, Tensor):
         data = data._data
     if is_array(data):
+        if isinstance(data, np.ma.MaskedArray):
+            raise TypeError("a masked array would lose its mask; fill it first with .filled(value)")
+        data = np.asarray(data) if isinstance(data, np.ndarray) else data  # of a subclass: its plain array
         array = data if dtype is None else data.astype(dtype)
     else:
         try:
@@ -357,7 +351,11 @@ def _unwrapped(data: Any) -> Any:
     """Replace the tensors in nested lists by their arrays."""
     if isinstance(data, list | tuple):
         return [_unwrapped(item) for item in data]
-    return data._data if isinstance(data, Tensor) else data
+    if not isinstance(data, Tensor):
+        return data
+    if data.requires_grad:
+        raise TypeError(f"a list with {describe(data)} would lose its gradient; join tensors with stack([...])")
+    return data._data
 
 
 def _holds_array(data: Any) -> bool:
@@ -368,14 +366,14 @@ def _holds_array(data: Any) -> bool:
 
 
 def shape_text(shape: Sequence[int]) -> str:
-    """Write a shape as people do: 10×784, and `scalar` for ()."""
-    return "×".join(str(n) for n in shape) if len(shape) != 1 else f"({shape[0]},)" if shape else "scalar"
+    """Write a shape as people do: `10×784`, `(10,)` for a vector, `scalar` for ()."""
+    return "×".join(map(str, shape)) if len(shape) > 1 else f"({shape[0]},)" if shape else "scalar"
 
 
 def describe(x: Any) -> str:
     """Name an operand in an error message: its name if it has one, and its shape."""
-    if isinstance(x, Tensor):
-        return f"{x.name or 'a tensor'} ({shape_text(x.shape)})"
-    if is_array(x):
-        return f"an array ({shape_text(x.shape)})"
+    if isinstance(x, Tensor) or is_array(x):
+        shape = shape_text(x.shape)
+        name = x.name or "a tensor" if isinstance(x, Tensor) else "an array"
+        return f"{name} {shape}" if shape.startswith("(") else f"{name} ({shape})"
     return repr(x)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor, describe
+from ..tensor import Tensor, as_array, describe
 
 
 class Parameter(Tensor):
@@ -45,28 +45,43 @@ class Module:
                 f"change its value with self.{name}.assign(array)"
             )
         object.__setattr__(self, name, value)
-        for full, parameter in self.named_parameters() if isinstance(value, Parameter | Module) else ():
-            parameter.name = full
+        if isinstance(value, Parameter | Module | list | tuple | dict):
+            for full, parameter in self.named_parameters():
+                parameter.name = full
 
     def forward(self, *inputs: Any) -> Any:
         """Compute the output; a model defines this."""
-        raise TypeError(
-            f"{type(self).__name__} defines no forward(self, ...); write one, or call another method"
-        )
+        raise TypeError(f"{type(self).__name__} defines no forward(self, ...); write one, or call another method")
 
     def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
         return self.forward(*inputs, **kwargs)
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Yield (name, parameter), in the order of assignment; the parameters of inner modules as `inner.name`."""
-        for name, value in self.__dict__.items():
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield (name, parameter), each parameter once, in the order of assignment.
+
+        Those of inner modules, lists and dicts are named by the way to them: `encoder.W`, `layers.0.b`.
+        """
+        seen: set[int] = set()
+        stack: list[tuple[str, Any]] = [("", self)]
+        while stack:
+            name, value = stack.pop()
+            inner: dict[Any, Any] = {}
+            if isinstance(value, Parameter | Module | list | tuple | dict):
+                if id(value) in seen:
+                    continue
+                seen.add(id(value))
             if isinstance(value, Parameter):
-                yield prefix + name, value
+                yield name, value
             elif isinstance(value, Module):
-                yield from value.named_parameters(f"{prefix}{name}.")
+                inner = value.__dict__
+            elif isinstance(value, dict):
+                inner = value
+            elif isinstance(value, list | tuple):
+                inner = dict(enumerate(value))
+            stack += [(f"{name}.{key}" if name else str(key), part) for key, part in reversed(inner.items())]
 
     def parameters(self) -> list[Parameter]:
-        """Return the parameters, in the order of assignment."""
+        """Return the parameters, each once, in the order of assignment."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -79,12 +94,13 @@ class Module:
         Raises ValueError that lists the missing, unexpected and misshapen names.
         """
         own = dict(self.named_parameters())
+        state = {name: as_array(value) for name, value in state.items()}
         wrong = [f"{name} is missing" for name in own if name not in state]
         wrong += [f"{name} is unexpected" for name in state if name not in own]
         wrong += [
-            f"{name} has shape {np.shape(state[name])}, expected {p.shape}"
+            f"{name} has shape {state[name].shape}, expected {p.shape}"
             for name, p in own.items()
-            if name in state and np.shape(state[name]) != p.shape
+            if name in state and state[name].shape != p.shape
         ]
         if wrong:
             raise ValueError(f"the state does not fit {type(self).__name__}: {'; '.join(wrong)}")

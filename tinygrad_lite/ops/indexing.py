@@ -10,13 +10,15 @@ from ..op import op
 from ..tensor import ArrayLike, Tensor
 
 
-def plain(index: Any) -> Any:
-    """Replace tensors in an index by their arrays and lists by arrays."""
+def frozen(index: Any) -> Any:
+    """Return an index that later changes of its lists, arrays and tensors do not reach."""
     if isinstance(index, tuple):
-        return tuple(plain(part) for part in index)
+        return tuple(frozen(part) for part in index)
     if isinstance(index, Tensor):
-        return index.numpy()
-    return np.asarray(index) if isinstance(index, list) and index else index
+        return index.numpy().copy()
+    if isinstance(index, list | np.ndarray):
+        return np.array(index) if len(index) or isinstance(index, np.ndarray) else np.array(index, dtype=np.intp)
+    return index
 
 
 def _is_basic(index: Any) -> bool:
@@ -29,7 +31,6 @@ def _is_basic(index: Any) -> bool:
     lambda g, _out, _x, index: scatter(g, index, _x.shape),
     text="{0}[{index}]",
     latex="{0}[{index}]",
-    methods=["__getitem__"],
 )
 def getitem(x: ArrayLike, index: Any) -> Any:
     """Pick elements as NumPy does: `x[0]`, `x[:, 1:3]`, `x[mask]`, `x[[0, 0, 2]]` (repeats add up their gradients).
@@ -37,7 +38,7 @@ def getitem(x: ArrayLike, index: Any) -> Any:
     >>> Tensor([1.0, 2.0, 3.0])[1:]
     Tensor([2., 3.], dtype=float32)
     """
-    return x[plain(index)]
+    return x[frozen(index)]
 
 
 @op(lambda g, _out, _x, index, shape: getitem(g, index), text="scatter({0}, {index})")
@@ -48,9 +49,12 @@ def scatter(x: ArrayLike, index: Any, shape: tuple[int, ...]) -> Any:
     Tensor([0., 3., 0.], dtype=float32)
     """
     out = np.zeros_like(x, shape=shape)
-    index = plain(index)
+    index = frozen(index)
     if _is_basic(index):
         out[index] = x
     else:
         np.add.at(out, index, x)
     return out
+
+
+setattr(Tensor, "__getitem__", lambda x, index: getitem(x, frozen(index)))  # noqa: B010

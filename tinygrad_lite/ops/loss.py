@@ -8,12 +8,8 @@ import numpy as np
 
 from ..op import op
 from ..tensor import ArrayLike
-from .reduction import kept, log_softmax, softmax
+from .reduction import kept, log_softmax, softmax, sum
 from .shape import reshape
-
-
-def _is_integer(labels: Any) -> bool:
-    return labels.dtype.kind in "iu"
 
 
 def one_hot(labels: Any, shape: tuple[int, ...], axis: int, dtype: Any) -> Any:
@@ -23,9 +19,15 @@ def one_hot(labels: Any, shape: tuple[int, ...], axis: int, dtype: Any) -> Any:
 
 
 def _excess(g: Any, _out: Any, z: Any, y: Any, axis: int, saved: Any) -> Any:
-    """∂L/∂z = g (softmax(z) − y)."""
-    p = softmax(z, axis) if saved is None else saved
-    return (p - (y if y.shape == z.shape else one_hot(y, z.shape, axis, z.dtype))) * reshape(g, kept(z.shape, axis))
+    """∂L/∂z = g (softmax(z) Σy − y), which is g (softmax(z) − y) for labels that sum to 1."""
+    g = reshape(g, kept(z.shape, axis))
+    if saved is not None:
+        return (saved - (y if y.shape == z.shape else one_hot(y, z.shape, axis, z.dtype))) * g
+    if y.shape != z.shape:
+        return (softmax(z, axis) - one_hot(y, z.shape, axis, z.dtype)) * g
+    total = sum(y, axis, keepdims=True)
+    weighted = softmax(z, axis) if np.all(np.equal(total, 1)) else softmax(z, axis) * total
+    return (weighted - y) * g
 
 
 @op(
@@ -38,35 +40,37 @@ def _excess(g: Any, _out: Any, z: Any, y: Any, axis: int, saved: Any) -> Any:
 def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike, axis: int = -1) -> Any:
     """Return one loss per sample, −Σ y log softmax(z) along the axis of the classes; where columns are samples, `axis=0`.
 
-    `labels` are one-hot (or other weights that sum to 1) in the shape of the logits, or integers in that shape without
-    `axis`.  With A = softmax(Z), the gradient with respect to Z is A − Y (Bishop: PRML, eq. 4.109).
+    `labels` are one-hot, or other weights, in the shape of the logits, or integers in that shape without `axis`.
+    With A = softmax(Z) and labels that sum to 1, the gradient with respect to Z is A − Y (Bishop: PRML, eq. 4.109).
     Raises ValueError where the shapes do not fit and IndexError for an integer that is no class.
 
-    >>> softmax_cross_entropy(Tensor([[0.0, 0.0], [5.0, 0.0]]), np.array([0, 1]))
-    Tensor([0.6931472, 5.0067153], dtype=float32)
+    >>> softmax_cross_entropy(Tensor([[0.0, 0.0], [5.0, 0.0]]), np.array([0, 1])).numpy().round(3)
+    array([0.693, 5.007], dtype=float32)
     """
-    z, y = logits, labels
-    if y.shape != z.shape:
+    z, y = logits, labels if not isinstance(labels, int) else np.asarray(labels)
+    if z.dtype.kind != "f" or not z.ndim:
+        raise TypeError(f"logits must be a float array with an axis of classes, not {z.dtype} of shape {z.shape}")
+    weighted = y.shape == z.shape and y.dtype.kind == "f"
+    if not weighted:
         _check_classes(z, y, axis)
     shifted = z - np.maximum.reduce(z, axis=axis, keepdims=True)
     p = np.exp(shifted)
     total = np.add.reduce(p, axis=axis, keepdims=True)
     p /= total
     loss = np.log(total) - shifted  # −log p
-    if y.shape == z.shape:
-        return np.add.reduce(np.multiply(loss, y), axis=axis), p
-    return np.take_along_axis(loss, np.expand_dims(y, axis), axis).squeeze(axis), p
+    if not weighted:
+        return np.take_along_axis(loss, np.expand_dims(y, axis), axis).squeeze(axis), p
+    p = p * np.add.reduce(y, axis=axis, keepdims=True)
+    return np.add.reduce(loss * y, axis=axis), p
 
 
 def _check_classes(z: Any, y: Any, axis: int) -> None:
     """Check integer labels: one per sample, each a class."""
-    per_sample = kept(z.shape, axis)
-    if not _is_integer(y) or np.prod(per_sample) != y.size or y.ndim != z.ndim - 1:
-        expected = tuple(n for i, n in enumerate(z.shape) if i != axis % z.ndim)
+    expected = tuple(n for i, n in enumerate(z.shape) if i != axis % z.ndim)
+    if y.dtype.kind not in "iu" or y.shape != expected:
         raise ValueError(
-            f"labels must be one-hot of shape {z.shape} or integers of shape {expected}, not {y.dtype} of shape {y.shape}"
+            f"labels must be one-hot floats of shape {z.shape} or integers of shape {expected}, "
+            f"not {y.dtype} of shape {y.shape}"
         )
     if y.size and not (y.min() >= 0 and y.max() < z.shape[axis]):
-        raise IndexError(
-            f"labels run from {y.min()} to {y.max()}, but the classes from 0 to {z.shape[axis] - 1}"
-        )
+        raise IndexError(f"labels run from {y.min()} to {y.max()}, but the classes from 0 to {z.shape[axis] - 1}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..op import PRODUCT, op
 from ..tensor import ArrayLike
-from .elementwise import astype, exp
+from .elementwise import astype, exp, floating
 from .shape import broadcast_to, reshape
 
 Axis: TypeAlias = int | tuple[int, ...] | None
@@ -81,11 +81,7 @@ def _extremum(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 def _gap(x: Any, axis: Axis, sign: int) -> Any:
     """Return how far the extremum is ahead of the runner-up; 0 at a tie."""
     x = sign * np.asanyarray(x)
-    axes = (
-        range(x.ndim)
-        if axis is None
-        else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
-    )
+    axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
     rows = np.moveaxis(x, tuple(axes), range(-len(axes), 0))
     rows = np.sort(rows.reshape(*rows.shape[: x.ndim - len(axes)], -1))
     return rows[..., -1] - rows[..., -2] if rows.shape[-1] > 1 else np.ones(rows.shape[:-1])
@@ -138,9 +134,10 @@ def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
 def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     """Return log Σ eˣ along axes, without overflow.
 
-    >>> logsumexp(Tensor([1000.0, 1000.0]))
-    Tensor(1000.69316, dtype=float32)
+    >>> logsumexp(Tensor([1000.0, 0.0]))
+    Tensor(1000., dtype=float32)
     """
+    x = floating(x)
     top = _maximum(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)  # all −∞ gives −∞, not NaN
     with np.errstate(divide="ignore"):
@@ -156,9 +153,10 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
 def softmax(x: ArrayLike, axis: Axis = -1) -> Any:
     """Return eˣ / Σ eˣ along an axis; where columns are samples, `axis=0`.
 
-    >>> softmax(Tensor([0.0, 1.0, 1.0]))
-    Tensor([0.15536241, 0.4223188 , 0.4223188 ], dtype=float32)
+    >>> softmax(Tensor([0.0, 1.0, 1.0])).numpy().round(3)
+    array([0.155, 0.422, 0.422], dtype=float32)
     """
+    x = floating(x)
     e = np.exp(np.subtract(x, _maximum(x, axis=axis, keepdims=True)))
     e /= _add(e, axis=axis, keepdims=True)
     return e
@@ -175,5 +173,6 @@ def log_softmax(x: ArrayLike, axis: Axis = -1) -> Any:
     >>> log_softmax(Tensor([0.0, 1000.0]))
     Tensor([-1000.,     0.], dtype=float32)
     """
+    x = floating(x)
     shifted = np.subtract(x, _maximum(x, axis=axis, keepdims=True))
     return shifted - np.log(_add(np.exp(shifted), axis=axis, keepdims=True))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..op import POWER, op
-from ..tensor import ArrayLike
+from ..tensor import ArrayLike, Tensor
 from .indexing import getitem
 
 
@@ -80,6 +80,8 @@ def concatenate(arrays: Sequence[ArrayLike], axis: int = 0) -> Any:
     >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])])
     Tensor([1., 2., 3.], dtype=float32)
     """
+    if axis is None:
+        raise ValueError("axis must be an integer; flatten with reshape(x, -1) first")
     return np.concatenate(arrays, axis=axis)
 
 
@@ -97,3 +99,13 @@ def stack(arrays: Sequence[ArrayLike], axis: int = 0) -> Any:
             [2., 4.]], dtype=float32)
     """
     return np.stack(arrays, axis=axis)
+
+
+def _spread(op: Any) -> Any:
+    """Let a method take its sizes or axes one by one, as NumPy's and PyTorch's do: `t.reshape(2, 3)`."""
+    return lambda x, *given: op(x, given[0] if len(given) == 1 else given or None)
+
+
+setattr(Tensor, "reshape", _spread(reshape))  # noqa: B010
+setattr(Tensor, "transpose", _spread(transpose))  # noqa: B010
+setattr(Tensor, "T", property(lambda x: transpose(x)))  # noqa: B010

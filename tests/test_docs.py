@@ -1,0 +1,111 @@
+"""Every example in a docstring, in the README and in docs/ runs and prints what it says."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import os
+import pkgutil
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tl
+from tinygrad_lite.op import REGISTRY
+
+ROOT = Path(__file__).parents[1]
+MODULES = [
+    importlib.import_module(found.name)
+    for found in pkgutil.walk_packages(tl.__path__, "tinygrad_lite.")
+    if not found.name.endswith("__main__")
+]
+PUBLIC = {name: getattr(tl, name) for name in tl.__all__} | {"np": np}
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def docstring_examples() -> list[doctest.DocTest]:
+    """All docstrings with examples; they may use `np` and every public name without importing it."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    found = [
+        test for module in [tl, *MODULES] for test in finder.find(module, extraglobs=PUBLIC | {"__name__": "example"})
+    ]
+    return [test for test in found if test.examples]
+
+
+def run(test: doctest.DocTest) -> None:
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE, verbose=False)
+    report: list[str] = []
+    runner.run(test, out=report.append)
+    assert runner.failures == 0, "".join(report)
+
+
+@pytest.mark.parametrize("test", docstring_examples(), ids=lambda test: test.name)
+def test_examples_in_docstrings_run(test: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(test)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_in_pages_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python blocks of a page run one after another, in a folder where `models` can be imported."""
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    names: dict[str, Any] = {"__name__": "page"}
+    monkeypatch.syspath_prepend(ROOT)
+    monkeypatch.chdir(tmp_path)
+    for i, block in enumerate(blocks):
+        if ">>>" in block:
+            run(doctest.DocTestParser().get_doctest(block, names, f"{page.name}[{i}]", str(page), 0))
+        else:
+            exec(compile(block, f"{page.name}[{i}]", "exec"), names)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_every_op_has_a_docstring_with_an_example(name: str) -> None:
+    assert ">>>" in (REGISTRY[name].forward.__doc__ or "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_files_named_in_pages_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    for path in re.findall(r"`((?:tinygrad_lite|models|tests|docs)/[\w./-]+)`", text):
+        assert (ROOT / path).exists(), f"{page.name} names {path}"
+
+
+ORDER = ["tensor", "op", "ops", "graph", "autodiff", "nn", "optim", "data", "modelfile", "draw", "train", "cli"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tinygrad_lite").rglob("*.py")), ids=lambda path: path.stem)
+def test_imports_run_downwards_only(path: Path) -> None:
+    """A module imports only what stands before it in the order of docs/architecture.md (nested imports count too)."""
+    parts = path.relative_to(ROOT / "tinygrad_lite").with_suffix("").parts
+    if parts[0] in ("__init__", "__main__"):
+        return
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("tinygrad_lite")):
+            base = ["tinygrad_lite", *parts[:-1]][: len(parts) - node.level + 1] if node.level else []
+            full = [*base, *(node.module or "").split(".")] if node.module else base
+            targets = [full[1]] if len(full) > 1 else [alias.name for alias in node.names]
+            for target in targets:
+                if target in ORDER:
+                    assert ORDER.index(target) <= ORDER.index(parts[0]), f"{path.name} imports {target}"
+
+
+def test_importing_the_package_loads_numpy_and_itself_only() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, numpy; before = set(sys.modules); import tinygrad_lite; print(*sorted(set(sys.modules) - before))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    heavy = {"hypothesis", "graphviz", "pygraphviz", "matplotlib", "rich", "click", "PIL", "jaxtyping", "safetensors"}
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert not loaded & heavy
+    assert loaded <= {"tinygrad_lite", *sys.stdlib_module_names}
