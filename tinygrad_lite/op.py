@@ -206,12 +206,12 @@ def op(
     - `variadic`: the function takes any number of arrays, and its one rule gets the number of the input first.
     """
 
-    def register(forward: Callable[P, Any]) -> Callable[P, Tensor]:
-        name = forward.__name__.strip("_")
+    def register(function: Callable[P, Any]) -> Callable[P, Tensor]:
+        name = function.__name__
         count = max(len(vjps), inputs)
         record = Op(
             name=name,
-            forward=forward,
+            forward=wraps(function)(lambda *arrays, **params: function(arrays, **params)) if variadic else function,
             vjps=Each(vjps[0]) if variadic and vjps[0] else vjps,
             text=text,
             latex=text if latex is None else latex,
@@ -224,12 +224,12 @@ def op(
             broadcasts=broadcasts,
             variadic=variadic,
             saves=saves,
-            signature=inspect.signature(forward),
+            signature=inspect.signature(function),
         )
         if name in REGISTRY:
             raise ValueError(f"an op named {name!r} is registered already; choose another name")
         REGISTRY[name] = record
-        face = _face(record)
+        face = _face(record, function)
         record.face = face
         if not variadic:
             setattr(Tensor, name, face)
@@ -246,14 +246,14 @@ def op(
     return register
 
 
-def _face(op: Op) -> Callable[..., Tensor]:
+def _face(op: Op, function: Callable[..., Any]) -> Callable[..., Tensor]:
     """Make the public function of an op: sort the arguments into arrays and parameters, then apply."""
     count, defaults, names = len(op.domain), op.defaults, list(op.signature.parameters)
-    forward, plain = op.forward, len(names) == count and not op.variadic
+    plain = len(names) == count and not op.variadic
 
     def face(*args: Any, **kwargs: Any) -> Any:
         if _mode.get() is ARRAYS:
-            return forward(*args, **kwargs)[0] if op.saves else forward(*args, **kwargs)
+            return function(*args, **kwargs)[0] if op.saves else function(*args, **kwargs)
         if plain and not kwargs and len(args) == count:
             return apply(op, args, NO_PARAMS)
         params = {**defaults, **kwargs}
@@ -263,7 +263,7 @@ def _face(op: Op) -> Callable[..., Tensor]:
             params = {**defaults, **params}
         return apply(op, tuple(args[0]) if op.variadic else args, params)
 
-    return update_wrapper(face, forward)
+    return update_wrapper(face, function)
 
 
 def _bound(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -271,7 +271,7 @@ def _bound(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any
     try:
         return op.signature.bind(*args, **kwargs).arguments
     except TypeError as error:
-        raise TypeError(f"{op.name}{op.signature}: {error}") from None
+        raise TypeError(f"{op.name}({', '.join(op.signature.parameters)}): {error}") from None
 
 
 def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -291,13 +291,10 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
             values.append(x if type(x) is ndarray else _plain(op, x, len(inputs) == 1))
             sources.append(None)
         bit += bit
-    if op.variadic or (not wanted and not any(map(is_array, values))):
-        values = _as_arrays(values)
+    if not wanted or op.variadic:
+        values = _as_arrays(op, values)
     try:
-        if op.variadic:
-            out = op.forward(values, **params)
-        else:
-            out = op.forward(*values, **params) if params else op.forward(*values)
+        out = op.forward(*values, **params) if params else op.forward(*values)
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         kind = next((k for k in (IndexError, ValueError) if isinstance(error, k)), TypeError)
         raise kind(_explain(op, inputs, params, error)) from error
@@ -334,9 +331,13 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     return new_tensor(out, node)
 
 
-def _as_arrays(values: Sequence[Any]) -> list[Any]:
-    """Make arrays of numbers that stand alone, or among arrays that are joined: of their dtype."""
+def _as_arrays(op: Op, values: list[Any]) -> list[Any]:
+    """Make arrays of numbers that stand alone, or among arrays that are joined: these in the dtype of the arrays."""
     dtype = next((value.dtype for value in values if is_array(value)), None)
+    if dtype is not None and not op.variadic:
+        return values
+    if dtype is None and float in map(type, values):
+        dtype = np.float32
     return [as_array(value, dtype) if type(value) in NUMBERS else value for value in values]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..op import NONZERO, POSITIVE, POWER, PRODUCT, REAL, SUM, UNARY, op
-from ..tensor import ArrayLike
+from ..tensor import ArrayLike, Tensor
 
 
 def floating(x: Any) -> Any:
@@ -356,6 +356,8 @@ def clip(x: ArrayLike, min: Any = None, max: Any = None) -> Any:
     """
     if min is None and max is None:
         raise ValueError("give min, max or both")
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        raise TypeError("min and max are numbers or arrays; with tensors as bounds use maximum and minimum")
     low, high = (bound.item() if isinstance(bound, np.generic) else bound for bound in (min, max))
     out = np.clip(x, low, high)
     if out.shape != x.shape:

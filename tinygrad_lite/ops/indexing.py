@@ -16,9 +16,9 @@ def frozen(index: Any) -> Any:
         return tuple(frozen(part) for part in index)
     if isinstance(index, Tensor):
         return index.numpy().copy()
-    if isinstance(index, list | np.ndarray):
-        return np.array(index) if len(index) or isinstance(index, np.ndarray) else np.array(index, dtype=np.intp)
-    return index
+    if isinstance(index, list):
+        return np.array(index) if index else np.array(index, dtype=np.intp)
+    return index.copy() if isinstance(index, np.ndarray) else index
 
 
 def _is_basic(index: Any) -> bool:

@@ -28,8 +28,10 @@ def _left(g: Any, _out: Any, _a: Any, b: Any) -> Any:
 
 def _right(g: Any, _out: Any, a: Any, _b: Any) -> Any:
     """∂/∂b of a @ b: aᵀ g."""
+    if a.ndim == _b.ndim == 1:
+        return g * a
     if a.ndim == 1:
-        return reshape(a, (-1, 1)) * (g if _b.ndim == 1 else reshape(g, (*g.shape[:-1], 1, g.shape[-1])))
+        return reshape(a, (-1, 1)) * reshape(g, (*g.shape[:-1], 1, g.shape[-1]))
     if _b.ndim == 1:
         out = _swapped(a) @ reshape(g, (*g.shape, 1))
         return reshape(out, out.shape[:-1])

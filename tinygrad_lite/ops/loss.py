@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..op import op
-from ..tensor import ArrayLike
+from ..tensor import ArrayLike, Tensor
 from .reduction import kept, log_softmax, softmax, sum
 from .shape import reshape
 
 
 def one_hot(labels: Any, shape: tuple[int, ...], axis: int, dtype: Any) -> Any:
     """Return integer labels as columns of 0 and 1 along `axis` of `shape`."""
+    labels = labels.numpy() if isinstance(labels, Tensor) else labels
     classes = np.arange(shape[axis]).reshape([-1 if i == axis % len(shape) else 1 for i in range(len(shape))])
     return (np.expand_dims(labels, axis) == classes).astype(dtype)
 
@@ -21,13 +22,16 @@ def one_hot(labels: Any, shape: tuple[int, ...], axis: int, dtype: Any) -> Any:
 def _excess(g: Any, _out: Any, z: Any, y: Any, axis: int, saved: Any) -> Any:
     """∂L/∂z = g (softmax(z) Σy − y), which is g (softmax(z) − y) for labels that sum to 1."""
     g = reshape(g, kept(z.shape, axis))
+    integers = y.shape != z.shape
+    y = one_hot(y, z.shape, axis, z.dtype) if integers else y
     if saved is not None:
-        return (saved - (y if y.shape == z.shape else one_hot(y, z.shape, axis, z.dtype))) * g
-    if y.shape != z.shape:
-        return (softmax(z, axis) - one_hot(y, z.shape, axis, z.dtype)) * g
-    total = sum(y, axis, keepdims=True)
-    weighted = softmax(z, axis) if np.all(np.equal(total, 1)) else softmax(z, axis) * total
-    return (weighted - y) * g
+        return (saved - y) * g
+    p = softmax(z, axis)
+    if not integers:
+        weight = sum(y, axis, keepdims=True)
+        if weight.requires_grad or not np.all(weight.numpy() == 1):
+            p = p * weight
+    return (p - y) * g
 
 
 @op(

@@ -103,7 +103,7 @@ def stack(arrays: Sequence[ArrayLike], axis: int = 0) -> Any:
 
 def _spread(op: Any) -> Any:
     """Let a method take its sizes or axes one by one, as NumPy's and PyTorch's do: `t.reshape(2, 3)`."""
-    return lambda x, *given: op(x, given[0] if len(given) == 1 else given or None)
+    return lambda x, *given, **named: op(x, *((given,) if len(given) > 1 else given), **named)
 
 
 setattr(Tensor, "reshape", _spread(reshape))  # noqa: B010
