@@ -116,7 +116,7 @@ def capture(f: Callable[..., Any], *inputs: Any, **kwargs: Any) -> Graph:
         if event == "return" and frame.f_globals.get("__name__", "").partition(".")[0] not in _NOT_USER_CODE:
             variables = list(frame.f_locals.items())
             for name, value in reversed(variables):  # the first of two names for one tensor wins
-                if isinstance(value, Tensor) or is_array(value):
+                if name.isidentifier() and name[0] != "_" and (isinstance(value, Tensor) or is_array(value)):
                     names[identity(value)] = name
                     held.append(value)
 

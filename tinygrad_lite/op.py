@@ -102,7 +102,7 @@ POSITIVE = Domain(low=0.0)
 NONZERO = Domain(without=0.0)
 
 # Binding strength of a formula, for brackets: a part is bracketed where it binds weaker than its place demands.
-SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
+RELATION, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 
 @dataclass(eq=False, repr=False)  # what is not generated is not paid for at import
@@ -208,10 +208,11 @@ def op(
 
     def register(function: Callable[P, Any]) -> Callable[P, Tensor]:
         name = function.__name__
+        body: Callable[..., Any] = function
         count = max(len(vjps), inputs)
         record = Op(
             name=name,
-            forward=wraps(function)(lambda *arrays, **params: function(arrays, **params)) if variadic else function,
+            forward=wraps(function)(lambda *arrays, **params: body(arrays, **params)) if variadic else function,
             vjps=Each(vjps[0]) if variadic and vjps[0] else vjps,
             text=text,
             latex=text if latex is None else latex,

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.step          # a table: batch size, medians in ms, ratios
 
-All competitors run in one process, in turn, and every run starts from the same data.  Peers that are not installed are
-left out.  The handwritten step is `models/handwritten.py` as it stands: forward, backward and update, without J.  Ours
+All run in one process on the same data; ours and the handwritten step in turn, PyTorch, where it is installed, after
+them.  The handwritten step is `models/handwritten.py` as it stands: forward, backward and update, without J.  Ours
 computes J as well.
 """
 
@@ -78,35 +78,35 @@ def torch_eager(X: Any, Y: Any) -> Step:
     return step
 
 
-def measure(m: int, rounds: int) -> dict[str, float]:
-    """Return the median time of a step in ms, by competitor."""
-    X, Y = case(m)
-    steps: dict[str, Step] = {}
-    for make in (ours, by_hand, torch_eager):
-        try:
-            steps[make.__name__] = make(X, Y)
-        except ImportError:
-            continue
-    times: dict[str, list[float]] = {name: [] for name in steps}
+def medians(*steps: Step, rounds: int) -> list[float]:
+    """Return the median time of each step in ms; they run in turn."""
+    times: list[list[float]] = [[] for _ in steps]
     for number in range(rounds + 3):
-        for name, step in steps.items():
+        for step, found in zip(steps, times, strict=True):
             start = time.perf_counter()
             step()
             if number >= 3:  # the first rounds warm the caches
-                times[name].append(time.perf_counter() - start)
-    return {name: 1e3 * median(seconds) for name, seconds in times.items()}
+                found.append(time.perf_counter() - start)
+    return [1e3 * median(found) for found in times]
 
 
 def main() -> None:
-    """Print the table."""
-    print("| m | ours (ms) | handwritten (ms) | ratio | goal | torch (ms) | ours / torch |")
-    print("|---|---|---|---|---|---|---|")
+    """Print the tables; PyTorch comes last, because its idle threads would disturb the others."""
+    found = {}
+    print("| m | ours (ms) | handwritten (ms) | ratio | goal |\n|---|---|---|---|---|")
     for m, rounds in SIZES.items():
-        t = measure(m, rounds)
-        peer = t.get("torch_eager")
-        versus = "| not installed | |" if peer is None else f"| {peer:.3f} | {t['ours'] / peer:.2f} |"
-        ratio = t["ours"] / t["by_hand"]
-        print(f"| {m} | {t['ours']:.3f} | {t['by_hand']:.3f} | {ratio:.2f} | ≤ {LIMITS[m]} {versus}")
+        X, Y = case(m)
+        found[m], hand = medians(ours(X, Y), by_hand(X, Y), rounds=rounds)
+        print(f"| {m} | {found[m]:.3f} | {hand:.3f} | {found[m] / hand:.2f} | ≤ {LIMITS[m]} |", flush=True)
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        print("\nPyTorch is not installed: left out")
+        return
+    print("\n| m | PyTorch eager (ms) | ours / PyTorch |\n|---|---|---|")
+    for m, rounds in SIZES.items():
+        (peer,) = medians(torch_eager(*case(m)), rounds=min(rounds, 1000))
+        print(f"| {m} | {peer:.3f} | {found[m] / peer:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import NONZERO, POSITIVE, POWER, PRODUCT, REAL, SUM, UNARY, op
+from ..op import NONZERO, POSITIVE, POWER, PRODUCT, REAL, RELATION, SUM, UNARY, op
 from ..tensor import ArrayLike, Tensor
 
 
@@ -20,7 +20,7 @@ def floating(x: Any) -> Any:
 
 
 binary = partial(op, broadcasts=True)
-compare = partial(op, broadcasts=True, inputs=2, precedence=SUM)
+compare = partial(op, broadcasts=True, inputs=2, precedence=RELATION)
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ def neg(x: ArrayLike) -> Any:
     return np.negative(x)
 
 
-@op(lambda g, _out, _x: g, text="{0}", numpy=np.positive, methods=["__pos__"])
+@op(lambda g, _out, _x: g, text="+{0}", precedence=UNARY, numpy=np.positive, methods=["__pos__"])
 def positive(x: ArrayLike) -> Any:
     """Return a copy of x: the same value as a node of its own.
 
@@ -428,7 +428,7 @@ def not_equal(a: ArrayLike, b: ArrayLike) -> Any:
     return np.not_equal(a, b)
 
 
-@op(lambda g, _out, _x, dtype: g, text="{0}", numpy=np.astype)
+@op(lambda g, _out, _x, dtype: g, text="astype({0}, {dtype})", latex="{0}", numpy=np.astype)
 def astype(x: ArrayLike, dtype: Any) -> Any:
     """Convert x to another dtype; a gradient flows back in the dtype of x, and not through integers.
 

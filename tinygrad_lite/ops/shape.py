@@ -45,7 +45,7 @@ def reshape(x: ArrayLike, shape: int | Sequence[int]) -> Any:
     return x.reshape(shape)
 
 
-@op(lambda g, _out, _x, shape: g, text="{0}", numpy=np.broadcast_to, broadcasts=True)
+@op(lambda g, _out, _x, shape: g, text="broadcast({0})", latex="{0}", numpy=np.broadcast_to, broadcasts=True)
 def broadcast_to(x: ArrayLike, shape: int | Sequence[int]) -> Any:
     """Repeat x along new axes and axes of length 1, without copying.
 
