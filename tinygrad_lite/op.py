@@ -63,7 +63,7 @@ class recording:  # noqa: N801 -- used like a function
     def __exit__(self, *error: object) -> None:
         _mode.set(self.before.pop())
 
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:  # noqa: D102
         @wraps(function)
         def switched(*args: P.args, **kwargs: P.kwargs) -> R:
             with recording(self.mode):

@@ -49,11 +49,11 @@ class Module:
             for full, parameter in self.named_parameters():
                 parameter.name = full
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any) -> Any:  # noqa: ARG002
         """Compute the output; a model defines this."""
         raise TypeError(f"{type(self).__name__} defines no forward(self, ...); write one, or call another method")
 
-    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:  # noqa: D102
         return self.forward(*inputs, **kwargs)
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
