@@ -81,9 +81,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(data=st.data(), item=st.sampled_from([(), (28, 28)]), zipped=st.booleans())
-def test_any_array_reads_back_exactly(
-    scratch: Path, data: st.DataObject, item: tuple[int, ...], zipped: bool
-) -> None:
+def test_any_array_reads_back_exactly(scratch: Path, data: st.DataObject, item: tuple[int, ...], zipped: bool) -> None:
     array = data.draw(hnp.arrays(np.uint8, st.integers(1, 4).map(lambda m: (m, *item))))
     path = scratch / "array"
     path.write_bytes(gzip.compress(as_idx(array), mtime=0) if zipped else as_idx(array))
@@ -177,9 +175,7 @@ def test_the_property_sees_a_reader_that_makes_up_what_is_missing(
 
 @pytest.mark.parametrize("claim", [2**31, 2**32 - 1, idx.MAX_ITEMS, 0])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_header_that_claims_what_is_not_there(
-    tmp_path: Path, claim: int, pack: Callable[[bytes], bytes]
-) -> None:
+def test_a_header_that_claims_what_is_not_there(tmp_path: Path, claim: int, pack: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "hostile"
     path.write_bytes(pack(struct.pack(">4I", 2051, claim, 28, 28) + bytes(784)))
     assert is_refused(path)
@@ -209,9 +205,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("name", "content", "message"), WRONG.values(), ids=WRONG)
-def test_a_wrong_file_is_named_with_what_is_wrong(
-    tmp_path: Path, name: str, content: bytes, message: str
-) -> None:
+def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     path = write_set(tmp_path, {**small_set(), name: content}) / name
     with pytest.raises(DataError, match=message) as caught:
         mnist(tmp_path)
@@ -263,9 +257,7 @@ def test_a_named_folder_without_the_files_is_an_error(
 ) -> None:
     write_set(cache, small_set())
     nowhere = tmp_path / "nowhere"
-    with pytest.raises(
-        DataError, match=r"nowhere: no such folder; put train-images-idx3-ubyte, .* or name no"
-    ):
+    with pytest.raises(DataError, match=r"nowhere: no such folder; put train-images-idx3-ubyte, .* or name no"):
         mnist(nowhere)
     monkeypatch.setenv(lookup.VARIABLE, str(nowhere))
     with pytest.raises(DataError, match=r"nowhere \(from \$TINYGRAD_LITE_DATA\): no such folder"):
@@ -439,9 +431,7 @@ def serve(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
         monkeypatch.setattr(lookup, "MIRRORS", tuple(mirror.url for mirror in mirrors))
         return mirrors
 
-    files = {
-        name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in small_set().items()
-    }
+    files = {name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in small_set().items()}
     monkeypatch.setattr(lookup, "FILES", files)
     # Generous where an answer will come: a loaded machine is no reason to fail.
     monkeypatch.setattr(download, "OPEN_SECONDS", 60.0)
@@ -553,9 +543,7 @@ def test_a_mirror_that_keeps_us_waiting_is_given_up(
     assert names_in(cache) == set()
 
 
-def test_a_refused_connection(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_refused_connection(cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     closed = Mirror(good)
     closed.close()
     monkeypatch.setattr(lookup, "MIRRORS", (closed.url, closed.url))
@@ -633,9 +621,7 @@ def test_digits_are_interpolated_along_both_axes() -> None:
         small = stored["images"][:20] / 16
     centres = (2 * np.arange(28) + 1) / 7 - 0.5
     along = [[np.interp(centres, range(8), row) for row in image] for image in small]
-    both = [
-        np.stack([np.interp(centres, range(8), column) for column in np.array(a).T], axis=1) for a in along
-    ]
+    both = [np.stack([np.interp(centres, range(8), column) for column in np.array(a).T], axis=1) for a in along]
     np.testing.assert_allclose(digits().train.X.T[:20].reshape(-1, 28, 28), both, atol=1e-6)
 
 
@@ -655,9 +641,7 @@ print(*sorted(heavy & (set(sys.modules) - before)))
     assert done.stdout.split() == []
 
 
-@pytest.mark.skipif(
-    lookup.VARIABLE not in os.environ, reason=f"${lookup.VARIABLE} names no folder with MNIST"
-)
+@pytest.mark.skipif(lookup.VARIABLE not in os.environ, reason=f"${lookup.VARIABLE} names no folder with MNIST")
 def test_the_real_files() -> None:
     data = mnist()
     assert_well_formed(data.train)

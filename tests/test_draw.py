@@ -70,8 +70,7 @@ def test_the_two_layer_model() -> None:
 def test_each_kind_of_node_looks_different() -> None:
     dot = draw(capture_model(TwoLayer())).dot
     style = {
-        labels(dot)[node]: attributes
-        for node, attributes in re.findall(r"^\t(\w+) \[.*> (color=.*)\]$", dot, re.M)
+        labels(dot)[node]: attributes for node, attributes in re.findall(r"^\t(\w+) \[.*> (color=.*)\]$", dot, re.M)
     }
     kinds = [style[node] for node in ("W₁ 10×784", "X 784×32", "ReLU(Z₁)", "J scalar")]
     assert len(set(kinds)) == 4
@@ -229,9 +228,7 @@ class Reader:
 
     def juxtaposed(self) -> Any:
         a = self.unary()
-        while (
-            self.tokens and (self.tokens[0] in "(Σ" or self.tokens[0][0].isalnum()) and self.tokens[0] != "ᵀ"
-        ):
+        while self.tokens and (self.tokens[0] in "(Σ" or self.tokens[0][0].isalnum()) and self.tokens[0] != "ᵀ":
             b = self.unary()
             a = a * b if np.ndim(a) == 0 or np.ndim(b) == 0 else a @ b
         return a
@@ -296,9 +293,7 @@ programs: st.SearchStrategy[Program] = st.lists(
 
 def run(program: Program) -> Graph:
     rng = np.random.default_rng(0)
-    stack = [
-        Tensor(rng.uniform(0.5, 1.5, (2, 2)) * (-1) ** i, requires_grad=True, name="PQR"[i]) for i in range(3)
-    ]
+    stack = [Tensor(rng.uniform(0.5, 1.5, (2, 2)) * (-1) ** i, requires_grad=True, name="PQR"[i]) for i in range(3)]
 
     def compute() -> Tensor:
         stack_now = list(stack)
@@ -567,9 +562,7 @@ def test_a_broken_dot_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("no_graphviz")
-def test_a_crash_of_graphviz_is_an_error_and_not_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_of_graphviz_is_an_error_and_not_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_dot(
         tmp_path / "bin",
         "import os, sys; sys.stderr.write('odd label'); sys.stderr.flush(); os.abort()",
@@ -590,9 +583,7 @@ def test_a_graphviz_that_takes_too_long_is_stopped(tmp_path: Path, monkeypatch: 
 
 def test_importing_draw_loads_no_graphviz() -> None:
     code = "import sys, tinygrad_lite.draw; print({'graphviz', 'pygraphviz'} & set(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "set()"
 
 

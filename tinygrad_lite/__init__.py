@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Graph", "Tensor", "capture", "data", "draw", "grad", "gradients", "nn", "no_grad", "optim", "value_and_grad"]
+__all__ = [
+    "Graph",
+    "Tensor",
+    "capture",
+    "data",
+    "draw",
+    "grad",
+    "gradients",
+    "nn",
+    "no_grad",
+    "optim",
+    "value_and_grad",
+]
 __all__ += ops.__all__
 
 _LAZY = ("data", "draw")  # loaded when first used: importing tinygrad_lite costs little more than importing NumPy

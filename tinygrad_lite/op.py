@@ -262,6 +262,9 @@ def _face(op: Op, function: Callable[..., Any]) -> Callable[..., Tensor]:
             params = _bound(op, args, kwargs)
             args = tuple([params.pop(name) for name in names[:count]])
             params = {**defaults, **params}
+        for name, value in params.items():
+            if type(value) is list:  # a later change of the list must not reach the rules
+                params[name] = value.copy()
         return apply(op, tuple(args[0]) if op.variadic else args, params)
 
     return update_wrapper(face, function)

@@ -44,7 +44,7 @@ class Optimizer:
             p.grad = None
 
     def step(self) -> None:
-        """Change every parameter that has a gradient, in place; the others stay as they are."""
+        """Give every parameter that has a gradient its new value; the others stay as they are."""
         raise NotImplementedError(f"{type(self).__name__} defines no step(self)")
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -109,14 +109,14 @@ class SGD(Optimizer):
         if momentum == 0.0:  # a loop of its own: at batch 1 every call counts
             for p in self.params:
                 if p.grad is not None:
-                    change = np.multiply(p.grad._data, lr)
+                    change = _scaled(p.grad._data, lr)
                     p._data = np.subtract(p._data, change, out=change)
             return
         for p, v in zip(self.params, self.state["momentum_buffer"], strict=True):
             if p.grad is not None:
                 np.multiply(v, momentum, out=v)
                 np.add(v, p.grad._data, out=v)
-                change = np.multiply(v, lr)
+                change = _scaled(v, lr)
                 p._data = np.subtract(p._data, change, out=change)
 
 
@@ -156,9 +156,7 @@ class Adam(Optimizer):
     def step(self) -> None:
         """Take one step of Adam; beside its state it needs one array of the size of one parameter at a time."""
         (beta1, beta2), state = self.betas, self.state
-        for p, m, v, count in zip(
-            self.params, state["exp_avg"], state["exp_avg_sq"], state["step"], strict=True
-        ):
+        for p, m, v, count in zip(self.params, state["exp_avg"], state["exp_avg_sq"], state["step"], strict=True):
             if p.grad is None:
                 continue
             g = p.grad._data
@@ -185,9 +183,7 @@ def _checked(params: Iterable[Tensor]) -> list[Tensor]:
         raise TypeError(f"an optimiser takes a list of tensors: write [{params.name or 'w'}]")
     listed = list(params)
     if not listed:
-        raise ValueError(
-            "an optimiser needs at least one parameter; net.parameters() lists those of a module"
-        )
+        raise ValueError("an optimiser needs at least one parameter; net.parameters() lists those of a module")
     for i, p in enumerate(listed):
         if not isinstance(p, Tensor):
             raise TypeError(
@@ -208,6 +204,11 @@ def _checked(params: Iterable[Tensor]) -> list[Tensor]:
         twice = next(p for i, p in enumerate(listed) if any(p is q for q in listed[:i]))
         raise ValueError(f"{describe(twice)} is among the parameters twice; every step would change it twice")
     return listed
+
+
+def _scaled(g: Any, lr: float) -> Any:
+    change = np.multiply(g, lr)
+    return np.asarray(change) if isinstance(change, np.generic) else change  # NumPy makes numbers of 0-d arrays
 
 
 def _fraction(name: str, value: float) -> float:

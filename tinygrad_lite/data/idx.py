@@ -77,9 +77,7 @@ def read_idx(path: Path, item: tuple[int, ...]) -> NDArray[np.uint8]:
             raise wrong(path, f"{len(header)} bytes", f"a header of {header_size}")
         given, m, *shape = struct.unpack(f">{header_size // 4}I", header)
         if given != magic:
-            raise wrong(
-                path, f"magic number {given}", f"{magic} ({kind})", "put the right file under this name"
-            )
+            raise wrong(path, f"magic number {given}", f"{magic} ({kind})", "put the right file under this name")
         if tuple(shape) != item:
             raise wrong(path, f"{kind} of {shape[0]}×{shape[1]} pixels", "×".join(map(str, item)))
         if not 1 <= m <= MAX_ITEMS:

@@ -59,9 +59,7 @@ def _axes(hint: Any, what: str) -> list[str]:
     axes = [axis.removeprefix("#").rpartition("=")[2] for axis in hint.dim_str.split()]
     for axis in axes:
         if not (axis.isidentifier() and axis != "_") and not axis.isdigit():
-            raise TypeError(
-                f"{what} has an axis {axis!r} whose size cannot be told; write a name or a number"
-            )
+            raise TypeError(f"{what} has an axis {axis!r} whose size cannot be told; write a name or a number")
     return axes
 
 

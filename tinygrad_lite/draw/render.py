@@ -51,17 +51,13 @@ def render(dot: str, form: str) -> bytes:
     failure = ""
     for command in commands:
         try:
-            done = subprocess.run(
-                command, input=dot.encode(), capture_output=True, timeout=TIMEOUT, check=False
-            )
+            done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=TIMEOUT, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             failure = str(error)
             continue
         if done.returncode == 0 and done.stdout:
             return _scaling(done.stdout) if form == "svg" else done.stdout
-        failure = (
-            done.stderr.decode(errors="replace").strip()[-500:] or f"it ended with code {done.returncode}"
-        )
+        failure = done.stderr.decode(errors="replace").strip()[-500:] or f"it ended with code {done.returncode}"
     raise DrawingError(f"Graphviz could not render this graph as {form}: {failure}")
 
 
@@ -77,7 +73,5 @@ def _commands(form: str) -> list[list[str]]:
 def _scaling(svg: bytes) -> bytes:
     """Let an SVG shrink with its page, and drop the node ids that a browser would show as tooltips."""
     text = svg.decode()
-    text = re.sub(
-        r'<svg (width="[^"]*" height="[^"]*")', r'<svg \1 style="max-width:100%;height:auto"', text, count=1
-    )
+    text = re.sub(r'<svg (width="[^"]*" height="[^"]*")', r'<svg \1 style="max-width:100%;height:auto"', text, count=1)
     return re.sub(r"<title>[^<]*</title>\n|<!-- [^\n]*-->\n", "", text).encode()

@@ -1,8 +1,33 @@
 """The table of operations, by family.  Importing it registers every op; nothing else is defined here."""
 
 from .elementwise import (
-    abs, add, astype, clip, div, equal, exp, greater, greater_equal, less, less_equal, log, maximum, minimum, mul, neg,
-    not_equal, positive, pow, relu, sigmoid, sign, sqrt, step, sub, tanh, where,
+    abs,
+    add,
+    astype,
+    clip,
+    div,
+    equal,
+    exp,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    log,
+    maximum,
+    minimum,
+    mul,
+    neg,
+    not_equal,
+    positive,
+    pow,
+    relu,
+    sigmoid,
+    sign,
+    sqrt,
+    step,
+    sub,
+    tanh,
+    where,
 )  # fmt: skip
 from .indexing import getitem, scatter
 from .linear import matmul

@@ -54,10 +54,12 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike, axis: int = -1) 
     z, y = logits, labels if not isinstance(labels, int) else np.asarray(labels)
     if z.dtype.kind != "f" or not z.ndim:
         raise TypeError(f"logits must be a float array with an axis of classes, not {z.dtype} of shape {z.shape}")
+    if not isinstance(axis, int):
+        raise TypeError(f"axis must be the axis of the classes, an integer, not {axis!r}")
+    shifted = z - np.maximum.reduce(z, axis=axis, keepdims=True)
     weighted = y.shape == z.shape and y.dtype.kind == "f"
     if not weighted:
         _check_classes(z, y, axis)
-    shifted = z - np.maximum.reduce(z, axis=axis, keepdims=True)
     p = np.exp(shifted)
     total = np.add.reduce(p, axis=axis, keepdims=True)
     p /= total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ import numpy as np
 from ..op import POWER, op
 from ..tensor import ArrayLike, Tensor
 from .indexing import getitem
-
 
 _NUMPY = (np.ndarray, np.generic)
 
@@ -52,10 +52,9 @@ def broadcast_to(x: ArrayLike, shape: int | Sequence[int]) -> Any:
     >>> broadcast_to(Tensor([[1.0], [2.0]]), (2, 3)).shape
     (2, 3)
     """
-    sizes = (shape,) if isinstance(shape, int) else shape
-    if x.ndim == 0 and isinstance(
-        x, np.ndarray | np.generic
-    ):  # every backward pass begins so, and np.broadcast_to is slow
+    sizes = tuple(shape) if isinstance(shape, tuple | list) else (index(shape),)  # type: ignore[arg-type]
+    if x.ndim == 0 and isinstance(x, _NUMPY) and min(sizes, default=0) >= 0:
+        # every backward pass begins with this one, and np.broadcast_to is slow
         return np.ndarray(sizes, x.dtype, x, 0, (0,) * len(sizes))
     return np.broadcast_to(x, sizes)
 
@@ -63,9 +62,9 @@ def broadcast_to(x: ArrayLike, shape: int | Sequence[int]) -> Any:
 def _slice_of(i: int, g: Any, out: Any, arrays: Sequence[Any], axis: int) -> Any:
     """Cut the part of input i out of g."""
     start = sum(x.shape[axis] for x in arrays[:i])
-    index = [slice(None)] * out.ndim
-    index[axis] = slice(start, start + arrays[i].shape[axis])
-    return getitem(g, tuple(index))
+    part = [slice(None)] * out.ndim
+    part[axis] = slice(start, start + arrays[i].shape[axis])
+    return getitem(g, tuple(part))
 
 
 @op(

@@ -1,0 +1,481 @@
+"""The command line and what it reads: commands, model files, pictures; every user error is a sentence and a code."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+import tinygrad_lite
+from tinygrad_lite import cli
+from tinygrad_lite.data import DataError, digits, lookup
+from tinygrad_lite.data.picture import read_picture
+from tinygrad_lite.modelfile import ModelFileError, instantiate, load_model
+from tinygrad_lite.train import record
+
+ROOT = Path(__file__).parents[1]
+NOTES = ROOT / "models" / "mnist_two_layer.py"
+PLOT, DRAW = record._plot, record.draw_model
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded digits as MNIST's four files."""
+    folder = tmp_path_factory.mktemp("data")
+    splits = digits()
+    for name in lookup.FILES:
+        split = splits.train if name.startswith("train") else splits.test
+        array = np.uint8(split.labels) if "labels" in name else np.uint8(split.X.T.reshape(-1, 28, 28) * 255)
+        header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+        (folder / name).write_bytes(header + array.tobytes())
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test in a folder of its own, without pictures unless it asks for them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(record, "_plot", lambda path, metrics: None)
+    monkeypatch.setattr(record, "draw_model", lambda net, path: None)
+    return tmp_path
+
+
+def run(*words: object) -> Result:
+    result = CliRunner().invoke(cli.main, [str(word) for word in words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def fails(code: int, message: str, *words: object) -> Result:
+    """The command ends with that code and one sentence, and no traceback."""
+    result = run(*words)
+    assert result.exit_code == code, result.output
+    assert re.search(message, result.stderr), result.stderr
+    assert "Traceback" not in result.output
+    return result
+
+
+def model(folder: Path, body: str, name: str = "net.py") -> Path:
+    path = folder / name
+    path.write_text("import numpy as np\nfrom tinygrad_lite import nn, softmax_cross_entropy\n" + body)
+    return path
+
+
+LINEAR = """
+class Linear(nn.Module):
+    def __init__(self, seed=0):
+        self.W = nn.Parameter(np.zeros((10, 784), np.float32))
+
+    def forward(self, X):
+        return self.W @ X
+
+    def loss(self, X, Y):
+        return softmax_cross_entropy(self(X), Y, axis=0).mean()
+"""
+
+
+# --- the commands
+
+
+def test_train_then_evaluate_then_predict(data: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "_plot", PLOT)
+    monkeypatch.setattr(record, "draw_model", DRAW)
+    trained = run("train", NOTES, "--data", data, "--optimizer", "adam", "--batch-size", 64, "--epochs", 20)
+    assert trained.exit_code == 0, trained.output
+    last = trained.stdout.splitlines()[-1]
+    assert re.fullmatch(r"test accuracy 0\.\d{4}", last)
+    assert float(last.split()[-1]) > 0.8
+    out = here / "runs" / "mnist_two_layer"
+    files = ["curve.png", "graph.svg", "metrics.json", "weights.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == files
+
+    for source in (["--out", out], ["--weights", out / "weights.safetensors"], []):
+        evaluated = run("evaluate", NOTES, "--data", data, *source)
+        assert evaluated.exit_code == 0
+        assert evaluated.stdout.splitlines()[-1] == last
+    rows = [line for line in evaluated.stdout.splitlines() if re.match(r"\W*[0-9] ", line)]
+    assert len(rows) == 10
+
+    test, right = digits().test, 0
+    for i in range(20):
+        Image.fromarray(np.uint8(test.X[:, i].reshape(28, 28) * 255)).save(f"{i}.png")
+    predicted = run("predict", NOTES, *(f"{i}.png" for i in range(20)))
+    for i, line in enumerate(predicted.stdout.splitlines()[::2]):
+        name, guess = line.split()[:2]
+        assert name == f"{i}.png:"
+        right += int(guess) == test.labels[i]
+    assert right > 14
+    shares = [float(x) for x in re.findall(r"([\d.]+) %", predicted.stdout.splitlines()[1])]
+    assert len(shares) == 10
+    assert abs(sum(shares) - 100) < 1
+
+
+def test_a_model_that_gives_logits_predicts_probabilities(data: Path, here: Path) -> None:
+    path = model(here, LINEAR)
+    assert run("train", path, "--data", data, "--steps", 20).exit_code == 0
+    seven("L", 255, 0).save("seven.png")
+    shares = [float(x) for x in re.findall(r"([\d.]+) %", run("predict", path, "seven.png").stdout)]
+    assert abs(sum(shares) - 100) < 1
+
+
+def test_a_full_disk_is_one_sentence(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    fails(2, "the file system: No space left on device", "train", NOTES, "--data", data, "--steps", 1)
+
+
+def test_resume_from_the_command_line(data: Path, here: Path) -> None:
+    options = ["train", NOTES, "--data", data, "--batch-size", 32, "--optimizer", "momentum", "--seed", 4]
+    assert run(*options, "--steps", 30, "--out", "whole").exit_code == 0
+    assert run(*options, "--steps", 11, "--out", "part").exit_code == 0
+    assert run(*options, "--steps", 30, "--out", "part", "--resume").exit_code == 0
+    for name in ("weights.safetensors", "metrics.json"):
+        assert (here / "whole" / name).read_bytes() == (here / "part" / name).read_bytes()
+    fails(2, "lr was 0.1, now 0.3", *options, "--steps", 40, "--lr", 0.3, "--out", "part", "--resume")
+    fails(2, "no saved run to resume", *options, "--out", "nothing", "--resume")
+
+
+def test_a_diverging_run_is_a_failure(data: Path) -> None:
+    result = fails(1, r"^diverged: the loss of step \d+ is nan", "train", NOTES, "--data", data, "--lr", 1e30)
+    assert "test accuracy" not in result.stdout
+
+
+def test_draw(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "draw_model", DRAW)
+    for suffix, start in ((".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".dot", b"")):
+        path = here / f"g{suffix}"
+        assert run("draw", NOTES, "-o", path).stdout == f"wrote {path}\n"
+        assert path.read_bytes().startswith(start)
+    assert b"digraph" in (here / "g.dot").read_bytes()
+
+
+def test_info(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(lookup.VARIABLE, str(data))
+    result = run("info")
+    assert result.exit_code == 0
+    for line in (
+        rf"tinygrad_lite +{tinygrad_lite.__version__}",
+        f"numpy +{np.__version__}",
+        f"{data}: complete",
+        "pygraphviz",
+        "dot program",
+    ):
+        assert re.search(line, result.stdout), line
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout == f"tinygrad-lite, version {tinygrad_lite.__version__}\n"
+    for command in ("train", "evaluate", "predict", "draw", "info"):
+        assert command in run("--help").stdout
+        assert run(command, "--help").exit_code == 0
+
+
+# --- user errors
+
+
+def test_user_errors(data: Path, here: Path) -> None:
+    (here / "file").write_text("not a picture, not weights, not a folder")
+    (here / "net.txt").write_text("")
+    small = model(here, LINEAR.replace("784", "12"), "small.py")
+    stateless = model(here, LINEAR.replace("def loss", "def cost"), "no_loss.py")
+    raising = model(here, LINEAR.replace("return self.W @ X", "return self.W @ unknown"), "raising.py")
+    needy = model(here, LINEAR.replace("seed=0", "hidden"), "needy.py")
+    cases: list[tuple[str, list[object]]] = [
+        ("nowhere.py: no such file", ["train", "nowhere.py"]),
+        ("net.txt: not a Python file", ["draw", "net.txt"]),
+        ("nodata: no such folder; put", ["train", NOTES, "--data", "nodata"]),
+        (r"file: cannot write there \(", ["train", NOTES, "--data", data, "--out", "file"]),
+        (
+            r"small.py, line \d+ \(return self.W @ X\): ValueError: matmul: W \(10×12\)",
+            ["train", small, "--data", data],
+        ),
+        ("defines no loss", ["train", stateless, "--data", data]),
+        (r"raising.py, line \d+ .*: NameError: name 'unknown'", ["train", raising, "--data", data]),
+        (r"Linear\(hidden\) cannot be made without arguments", ["train", needy, "--data", data]),
+        ("weights.safetensors: no such file; train first", ["evaluate", NOTES, "--data", data]),
+        ("file: no weights can be read", ["evaluate", NOTES, "--data", data, "--weights", "file"]),
+        ("both say how long", ["train", NOTES, "--data", data, "--steps", 3, "--epochs", 3]),
+        ("positive number, not -1.0", ["train", NOTES, "--data", data, "--lr", -1]),
+        ("positive number, not nan", ["train", NOTES, "--data", data, "--lr", "nan"]),
+        ("Invalid value for '--steps'", ["train", NOTES, "--steps", 0]),
+        ("Invalid value for '--optimizer'", ["train", NOTES, "--optimizer", "sdg"]),
+        ("No such command 'trian'", ["trian", NOTES]),
+        ("No such option", ["train", NOTES, "--stepps", 3]),
+        ("Missing argument", ["predict", NOTES]),
+    ]
+    assert run("train", NOTES, "--data", data, "--steps", 1, "--out", "run").exit_code == 0
+    cases += [
+        ("nodata: no such folder; put", ["evaluate", NOTES, "--data", "nodata", "--out", "run"]),
+        ("file: no picture that Pillow can read", ["predict", NOTES, "file", "--out", "run"]),
+        (
+            "none.png: no such file; give the path of a picture",
+            ["predict", NOTES, "none.png", "--out", "run"],
+        ),
+        (
+            r"the state does not fit Linear: .*W is missing",
+            ["evaluate", small, "--data", data, "--out", "run"],
+        ),
+    ]
+    for message, words in cases:
+        result = fails(2, message, *words)
+        assert len(result.stderr.splitlines()) == 1 or result.stderr.startswith("Usage")
+
+
+def test_drawing_errors(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "draw_model", DRAW)
+    fails(2, "its suffix must be", "draw", NOTES, "-o", "g.jpeg")
+    fails(2, "nowhere does not exist", "draw", NOTES, "-o", "nowhere/g.svg")
+    fails(2, "Linear cannot be drawn: .*shape", "draw", model(here, LINEAR))
+
+
+def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(cli, "load_model", broken)
+    result = CliRunner().invoke(cli.main, ["draw", str(NOTES)])
+    assert isinstance(result.exception, ValueError)
+
+
+# --- in a process of its own
+
+
+def start(*words: object, **options: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tinygrad_lite", *map(str, words)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    return subprocess.Popen(command, env=environment, **pipes, **options)
+
+
+def test_ctrl_c_saves_and_says_how_to_resume(data: Path, here: Path) -> None:
+    words = ["train", NOTES, "--data", data, "--batch-size", 1, "--steps", 10_000_000, "--out", "a run"]
+    with start(*words) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline().startswith("TwoLayer: 7,960 parameters, 1,500 samples from")
+        assert child.stdout.readline().startswith("step 1/10000000  loss")
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "test accuracy" not in out
+    stopped, resume = err.splitlines()[-2:]
+    found = re.fullmatch(r"interrupted after step (\d+) of 10000000; the run is saved in a run", stopped)
+    assert found, err
+    line = " ".join(str(word) for word in words[:-1])
+    assert resume == f"resume with: tinygrad-lite {line} 'a run' --resume"
+    assert json.loads((here / "a run" / "metrics.json").read_text())["steps"] == int(found[1])
+    words[words.index(10_000_000)] = int(found[1]) + 5
+    assert run(*words, "--resume").exit_code == 0
+
+
+def test_no_traceback_and_the_exit_code_of_the_process() -> None:
+    with start("train", "nowhere.py") as child:
+        out, err = child.communicate(timeout=60)
+    assert child.returncode == 2
+    assert (out, err) == ("", "error: nowhere.py: no such file; give the path of a model file\n")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from tinygrad_lite.cli import main; main(['--help'], standalone_mode=False); "
+        "print(sorted(set(sys.modules) & {'matplotlib', 'PIL', 'rich', 'graphviz', 'hypothesis', 'safetensors', "
+        "'jaxtyping', 'tinygrad_lite.draw', 'tinygrad_lite.train', 'tinygrad_lite.data'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+# --- model files
+
+
+def test_a_model_file_is_loaded_without_making_the_model(here: Path) -> None:
+    path = model(here, LINEAR.replace("self.W =", "raise AssertionError; self.W ="))
+    assert load_model(path).__name__ == "Linear"
+    assert not list(here.glob("**/__pycache__"))
+
+
+def test_its_folder_is_importable_meanwhile(here: Path) -> None:
+    (here / "helper_of_net.py").write_text("from tinygrad_lite import nn\nclass Inner(nn.Module): pass\n")
+    before = list(sys.path)
+    try:
+        found = load_model(model(here, "from helper_of_net import Inner\n" + LINEAR))
+    finally:
+        sys.modules.pop("helper_of_net", None)
+    assert found.__name__ == "Linear"
+    assert sys.path == before
+
+
+def test_files_of_one_name_do_not_disturb_each_other(here: Path) -> None:
+    models = []
+    for name, rows in (("a", 3), ("b", 4)):
+        (here / name).mkdir()
+        models.append(load_model(model(here / name, f"SIZE = {rows}\n{LINEAR.replace('10', 'SIZE')}")))
+    shapes = [instantiate(cls).parameters()[0].shape for cls in models]
+    assert shapes == [(3, 784), (4, 784)]
+
+
+NET = "class Net(nn.Module): pass\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "class Layer(nn.Module): pass\nclass Net(nn.Module):\n  def __init__(self): self.a = Layer()\n",
+        "class Base(nn.Module): pass\nclass Net(Base): pass\n",
+        NET + "Alias = Net\n",
+        NET + "def main(): return Net()\n",
+    ],
+)
+def test_the_model_that_no_other_uses(body: str, here: Path) -> None:
+    assert load_model(model(here, body)).__name__ == "Net"
+
+
+def test_two_models_that_have_nothing_to_do_with_each_other(here: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"several models \(Net, Other\).*keep one"):
+        load_model(model(here, NET + NET.replace("Net", "Other")))
+
+
+BAD_FILES = [
+    ("class Net(nn.Module:\n    pass\n", r"net.py, line 3: .*: class Net\(nn.Module:"),
+    (
+        "import no_such_module_at_all\n",
+        r"net.py, line 3 \(import no_such_module_at_all\): ModuleNotFoundError when",
+    ),
+    (
+        "x = 1\n1 / 0\n",
+        r"net.py, line 4 \(1 / 0\): ZeroDivisionError when the file was run: division by zero",
+    ),
+    ("raise SystemExit(3)\n", r"net.py, line 3 .*: SystemExit"),
+    ("class Net: pass\n", r"net.py: defines no nn.Module class; write `class Net"),
+    ("from tinygrad_lite.nn import Module\n", "defines no nn.Module class"),
+    ("\0", "null byte"),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), BAD_FILES, ids=[message for _, message in BAD_FILES])
+def test_bad_model_files(body: str, message: str, here: Path) -> None:
+    path, before = model(here, body), set(sys.modules)
+    with pytest.raises(ModelFileError, match=message):
+        load_model(path)
+    assert set(sys.modules) <= before
+    fails(2, message, "draw", path)
+
+
+@given(content=st.binary(max_size=60))
+def test_any_bytes_are_a_model_file_error(content: bytes) -> None:
+    """Short random bytes: no class fits in them, and most are no Python at all."""
+    Path("bytes.py").write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"bytes\.py"):
+        load_model("bytes.py")
+
+
+def test_a_folder_is_no_model_file(here: Path) -> None:
+    (here / "folder.py").mkdir()
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        load_model("folder.py")
+
+
+def test_the_seed_reaches_a_model_that_takes_one(here: Path) -> None:
+    a, b = (instantiate(load_model(NOTES), seed).parameters()[0].numpy() for seed in (1, 2))
+    assert (a != b).any()
+    seedless = load_model(model(here, LINEAR.replace(", seed=0", "")))
+    assert instantiate(seedless, 3).parameters()[0].shape == (10, 784)
+
+
+# --- pictures
+
+
+def seven(mode: str, ink: Any, paper: Any, size: tuple[int, int] = (150, 220)) -> Image.Image:
+    image = Image.new(mode, size, paper)
+    ImageDraw.Draw(image).line([(40, 60), (110, 60), (65, 180)], fill=ink, width=16)
+    return image
+
+
+def modes() -> Iterator[tuple[str, Image.Image, bool]]:
+    """One picture in many modes, and whether it has to be inverted."""
+    yield "grey, white on black", seven("L", 255, 0), False
+    yield "grey, black on white", seven("L", 0, 255), True
+    yield "one bit", seven("1", 0, 1), True
+    yield "RGB, blue on cream", seven("RGB", (10, 10, 90), (250, 245, 230)), True
+    yield "palette", seven("RGB", (0, 0, 0), (255, 255, 255)).convert("P"), True
+    yield "grey with alpha", seven("LA", (0, 255), (255, 255)), True
+    yield "RGBA, black on nothing", seven("RGBA", (0, 0, 0, 255), (0, 0, 0, 0)), True
+    yield "RGBA, white on nothing", seven("RGBA", (255, 255, 255, 255), (0, 0, 0, 0)), False
+    sixteen = np.asarray(seven("L", 0, 255)).astype(np.uint16) * 257
+    yield "16 bit", Image.fromarray(sixteen), True
+
+
+@pytest.mark.parametrize(("image", "inverted"), [m[1:] for m in modes()], ids=[m[0] for m in modes()])
+def test_every_mode_gives_the_same_digit(image: Image.Image, inverted: bool) -> None:
+    seven("L", 255, 0).save("reference.png")
+    image.save("image.png")
+    reference, _ = read_picture("reference.png")
+    pixels, found = read_picture("image.png")
+    assert found is inverted
+    assert (pixels.shape, pixels.dtype) == ((784,), np.float32)
+    assert pixels.min() >= 0
+    assert pixels.max() <= 1
+    np.testing.assert_allclose(pixels, reference, atol=0.15)
+
+
+def test_a_picture_of_28_by_28_stays_as_it_is() -> None:
+    pixels = np.random.default_rng(0).integers(0, 60, (28, 28), np.uint8)
+    Image.fromarray(pixels).save("a.png")
+    np.testing.assert_array_equal(read_picture("a.png")[0], pixels.reshape(-1) / np.float32(255))
+
+
+@given(scale=st.integers(1, 5), dx=st.integers(0, 60), dy=st.integers(0, 60))
+def test_size_and_place_do_not_matter(scale: int, dx: int, dy: int) -> None:
+    """As in MNIST: the ink fits a box of 20×20, and its centre of mass is in the middle, within a pixel."""
+    image = Image.new("L", (80 * scale + dx, 90 * scale + dy))
+    box = [dx + 5, dy + 5, dx + 5 + 40 * scale, dy + 5 + 60 * scale]
+    ImageDraw.Draw(image).ellipse(box, outline=255, width=6 * scale)
+    image.save("ring.png")
+    picture = read_picture("ring.png")[0].reshape(28, 28)
+    rows, columns = np.nonzero(picture > 0.1)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    for axis in (0, 1):
+        assert abs(np.average(np.indices((28, 28))[axis], weights=picture) - 13.5) <= 1
+
+
+def test_a_blank_picture_is_blank() -> None:
+    Image.new("L", (50, 40), 255).save("blank.png")
+    pixels, inverted = read_picture("blank.png")
+    assert inverted
+    assert not pixels.any()
+
+
+def damaged(image: Image.Image) -> bytes:
+    image.save("whole.png")
+    whole = Path("whole.png").read_bytes()
+    return whole[: len(whole) // 2]
+
+
+@pytest.mark.parametrize("content", [lambda: b"", lambda: b"GIF89a", lambda: damaged(seven("L", 0, 255))])
+def test_unreadable_pictures(content: Callable[[], bytes]) -> None:
+    Path("bad.png").write_bytes(content())
+    with pytest.raises(DataError, match=r"bad\.png: .*; give a picture"):
+        read_picture("bad.png")
+
+
+def test_a_picture_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    seven("L", 0, 255).save("large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(DataError, match=r"large\.png: more than 1,000 pixels"):
+        read_picture("large.png")

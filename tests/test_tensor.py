@@ -1,0 +1,475 @@
+"""Laws of Tensor: what it is made from, what it refuses, how it behaves among arrays and in Python's protocols."""
+
+from __future__ import annotations
+
+import copy
+import operator
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import tinygrad_lite as tl
+from tinygrad_lite import Tensor, gradients, no_grad, tensor
+
+# --- construction -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype", "shape"),
+    [
+        (1.5, np.float32, ()),
+        (2, np.int64, ()),
+        (True, np.bool_, ()),
+        ([1.0, 2], np.float32, (2,)),
+        ([[1, 2], [3, 4]], np.int64, (2, 2)),
+        (((1.0,), (2.0,)), np.float32, (2, 1)),
+        ([], np.float32, (0,)),
+        ([[], []], np.float32, (2, 0)),
+        (np.float64(3), np.float64, ()),
+        ([np.float64(3)], np.float64, (1,)),
+        (np.ones(2), np.float64, (2,)),
+        (np.ones(2, np.float16), np.float16, (2,)),
+        (np.zeros((0, 3)), np.float64, (0, 3)),
+        (Tensor([1.0]), np.float32, (1,)),
+        ([Tensor(1.0), Tensor(2.0)], np.float32, (2,)),
+        ([np.ones(2), np.ones(2)], np.float64, (2, 2)),
+        (range(3), np.int64, (3,)),
+    ],
+)
+def test_python_floats_become_float32_and_arrays_keep_their_dtype(data: Any, dtype: Any, shape: Any) -> None:
+    x = Tensor(data)
+    assert x.dtype == dtype
+    assert x.shape == shape
+    assert x.ndim == len(shape)
+    assert x.size == np.prod(shape)
+
+
+def test_dtype_converts() -> None:
+    assert Tensor([1, 2], dtype=np.float32, requires_grad=True).dtype == np.float32
+    assert Tensor(np.ones(2), dtype="float32").dtype == np.float32
+    assert Tensor([1.0], dtype=float).dtype == np.float64
+
+
+LAYOUTS: dict[str, Callable[[], np.ndarray]] = {
+    "C": lambda: np.arange(6.0).reshape(2, 3),
+    "Fortran": lambda: np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "reversed": lambda: np.arange(6.0)[::-1],
+    "strided": lambda: np.arange(12.0)[::2],
+    "broadcast": lambda: np.broadcast_to(np.arange(3.0), (2, 3)),
+    "big-endian": lambda: np.arange(3.0).astype(">f8"),
+    "0-d": lambda: np.array(1.0),
+    "empty": lambda: np.ones((3, 0)),
+}
+
+
+@pytest.mark.parametrize("make", LAYOUTS.values(), ids=LAYOUTS)
+def test_data_is_copied_from_any_memory_layout(make: Callable[[], np.ndarray]) -> None:
+    source = make()
+    x = Tensor(source, requires_grad=True)
+    np.testing.assert_array_equal(x.numpy(), source)
+    expected = source.copy()
+    if source.flags.writeable:
+        source[...] = 9
+    np.testing.assert_array_equal(x.numpy(), expected)
+    (x * x).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), 2 * expected)
+    x.assign(expected + 1)
+    np.testing.assert_array_equal(x.numpy(), expected + 1)
+
+
+class Subclass(np.ndarray):
+    """A subclass with ideas of its own."""
+
+    def __mul__(self, other: Any) -> Any:
+        raise AssertionError("must not be asked")
+
+
+def test_subclasses_of_ndarray_become_plain() -> None:
+    with pytest.warns(PendingDeprecationWarning):
+        matrix = np.matrix([[1.0, 2.0], [3.0, 4.0]])
+    for odd in (matrix, np.ones((2, 2)).view(Subclass)):
+        x = Tensor(odd)
+        assert type(x.numpy()) is np.ndarray
+        np.testing.assert_array_equal((x**2).numpy(), np.asarray(odd) ** 2)
+        assert type((Tensor(np.ones((2, 2))) * odd).numpy()) is np.ndarray
+        assert type(tl.reshape(odd, -1).numpy()) is np.ndarray
+        assert tl.reshape(odd, -1).shape == (4,)
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "None": (lambda: Tensor(None), TypeError, "NoneType"),
+    "string": (lambda: Tensor("abc"), TypeError, "floats, integers or booleans"),
+    "strings": (lambda: Tensor(["a", "b"]), TypeError, "floats, integers or booleans"),
+    "complex": (lambda: Tensor(1j), TypeError, "complex128"),
+    "complex array": (lambda: Tensor(np.ones(2, complex)), TypeError, "complex128"),
+    "complex dtype": (lambda: Tensor([1.0], dtype=complex), TypeError, "complex128"),
+    "object array": (lambda: Tensor(np.array([1, None])), TypeError, "object"),
+    "dict": (lambda: Tensor({}), TypeError, "dict"),
+    "set": (lambda: Tensor({1, 2}), TypeError, "set"),
+    "huge integer": (lambda: Tensor(2**80), TypeError, "object"),
+    "dates": (lambda: Tensor(np.array(["2020-01-01"], "M8[D]")), TypeError, "datetime64"),
+    "ragged": (lambda: Tensor([[1.0], [1.0, 2.0]]), ValueError, "list"),
+    "masked": (lambda: Tensor(np.ma.array([1.0, 2.0], mask=[0, 1])), TypeError, "mask"),
+    "integer parameter": (lambda: Tensor([1], requires_grad=True, name="k"), TypeError, "k is int64"),
+    "bool parameter": (lambda: Tensor([True], requires_grad=True), TypeError, "bool"),
+    "lost gradients": (lambda: Tensor([Tensor(1.0, requires_grad=True)]), TypeError, "stack"),
+    "complex operand": (lambda: Tensor([1.0]) * np.array([1j]), TypeError, "complex"),
+    "complex number": (lambda: Tensor([1.0]) * np.complex128(1j), TypeError, "complex"),
+    "object operand": (lambda: Tensor([1.0]) * np.array([1, 2], dtype=object), TypeError, "object"),
+    "string operand": (lambda: Tensor([1.0]) + np.array(["a"]), TypeError, "add"),
+    "list of tensors": (lambda: Tensor([1.0]) * [Tensor(1.0, requires_grad=True)], TypeError, "stack"),
+    "item assignment": (lambda: operator.setitem(Tensor([1.0]), 0, 2.0), TypeError, r"where.*assign"),
+    "item of many": (lambda: Tensor([1.0, 2.0], name="x").item(), ValueError, "x.*2"),
+    "truth of many": (lambda: bool(Tensor([1.0, 2.0])), ValueError, "ambiguous"),
+    "truth of none": (lambda: bool(Tensor([])), ValueError, "0 elements"),
+    "float of many": (lambda: float(Tensor([1.0, 2.0])), ValueError, "one element"),
+    "length of 0-d": (lambda: len(Tensor(1.0)), TypeError, "0-d"),
+    "iteration of 0-d": (lambda: list(Tensor(1.0)), TypeError, "0-d"),
+    "index of float": (lambda: [1, 2][Tensor(1.0)], TypeError, "integer"),
+    "index by float tensor": (lambda: Tensor([1.0, 2.0])[1.5], IndexError, "getitem"),
+    "assign shape": (lambda: Tensor([1.0, 2.0], name="x").assign([1.0]), ValueError, r"x.*\(1,\)"),
+    "assign complex": (lambda: Tensor([1.0]).assign([1j]), TypeError, "complex"),
+    "assign None": (lambda: Tensor([1.0]).assign(None), TypeError, "NoneType"),
+    "assign computed": (
+        lambda: (Tensor([1.0], requires_grad=True) * 2).assign([1.0]),
+        TypeError,
+        "computed by mul.*detach",
+    ),
+    "pickle computed": (lambda: pickle.dumps(Tensor([1.0], requires_grad=True) * 2), TypeError, "detach"),
+    "unknown function": (lambda: np.linalg.svd(Tensor(np.eye(2))), TypeError, "svd"),
+    "unknown ufunc": (lambda: np.arctan2(Tensor([1.0]), 1.0), TypeError, "arctan2"),
+    "ufunc method": (lambda: np.add.reduce(Tensor([1.0])), TypeError, "add"),
+    "requires_grad": (lambda: setattr(Tensor([1.0]), "requires_grad", True), AttributeError, "requires_grad"),
+    "unknown method": (lambda: Tensor([1.0]).foo, AttributeError, "foo"),
+    "new attribute": (lambda: setattr(Tensor([1.0]), "foo", 1), AttributeError, "foo"),
+    "invert": (lambda: ~Tensor([1.0]), TypeError, "~"),
+    "modulo": (lambda: Tensor([1.0]) % 2, TypeError, "%"),
+}
+
+
+@pytest.mark.parametrize(("attempt", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_a_tensor_is_not_is_refused(attempt: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        attempt()
+
+
+# --- value ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_value_is_read_only_from_outside() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    for view in (
+        x.numpy(),
+        np.asarray(x),
+        np.asarray(x, dtype=np.float32),
+        (x * 1).numpy(),
+        x.detach().numpy(),
+        x[:1].numpy(),
+    ):
+        with pytest.raises(ValueError, match="read-only"):
+            view[0] = 9
+    own = np.array(x)
+    own[0] = 9
+    np.testing.assert_array_equal(x.numpy(), [1, 2])
+    assert np.asarray(x, dtype=np.float64).dtype == np.float64
+
+
+def test_conversions() -> None:
+    x = Tensor([[2.5]])
+    assert (x.item(), float(x), int(x), bool(x)) == (2.5, 2.5, 2, True)
+    assert f"{x:.2f}" == "2.50"
+    assert f"{x}" == repr(x)
+    assert not Tensor(0.0)
+    assert [10, 20, 30][Tensor(1)] == 20
+    assert list(range(Tensor(3))) == [0, 1, 2]
+
+
+def test_iteration_and_length() -> None:
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    assert len(x) == 2
+    first, second = x
+    assert isinstance(first, Tensor)
+    (first * 10 + second).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [[10, 10], [1, 1]])
+    assert list(Tensor(np.ones((0, 2)))) == []
+    assert 3.0 in Tensor([1.0, 3.0])
+    assert 4.0 not in Tensor([1.0, 3.0])
+
+
+def test_repr() -> None:
+    assert repr(Tensor([1.0, 2.0])) == "Tensor([1., 2.], dtype=float32)"
+    assert (
+        repr(Tensor([1.0], requires_grad=True, name="w")) == "Tensor([1.], dtype=float32, requires_grad=True, name='w')"
+    )
+    assert repr(Tensor(1.0, requires_grad=True) * 2) == "Tensor(2., dtype=float32, op=mul)"
+    assert repr(Tensor(True)) == "Tensor(True, dtype=bool)"
+    assert len(repr(Tensor(np.zeros((1000, 1000))))) < 1000
+
+
+def test_tensors_are_keys_by_identity_and_equal_by_element() -> None:
+    x, y = Tensor([1.0, 2.0]), Tensor([1.0, 3.0])
+    assert {x: "x", y: "y"}[x] == "x"
+    assert hash(x) != hash(y)
+    np.testing.assert_array_equal((x == y).numpy(), [True, False])
+    np.testing.assert_array_equal((x != y).numpy(), [False, True])
+    np.testing.assert_array_equal((x == 1).numpy(), [True, False])
+
+
+@pytest.mark.parametrize("other", [None, "a", {}, object], ids=repr)
+def test_what_is_no_number_is_not_equal(other: Any) -> None:
+    assert (Tensor([1.0]) == other) is False
+    assert (Tensor([1.0]) != other) is True
+    assert (other == Tensor([1.0])) is False
+
+
+def test_detach_shares_the_value_and_drops_the_history() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = (x * 2).detach()
+    assert not y.requires_grad
+    assert not (y * 3).requires_grad
+    assert np.shares_memory(x.detach().numpy(), x.numpy())
+
+
+def test_assign_keeps_shape_dtype_name_and_identity() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    assert x.assign(np.array([3.0, 4.0])) is x
+    assert (x.dtype, x.name, x.requires_grad) == (np.float32, "w", True)
+    x.assign([5, 6])
+    x.assign(x.numpy()[::-1])
+    np.testing.assert_array_equal(x.numpy(), [6, 5])
+    x.assign(Tensor([1.0, 1.0]))
+    source = np.array([7.0, 8.0], np.float32)
+    x.assign(source)
+    source[:] = 0
+    np.testing.assert_array_equal(x.numpy(), [7, 8])
+    (x * x).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [14, 16])
+
+
+def test_names() -> None:
+    x = Tensor([1.0], name="x")
+    assert x.name == "x"
+    y = x * 2
+    assert y.name is None
+    y.name = "y"
+    assert y.name == "y"
+    with pytest.raises(ValueError, match=r"y .*broadcast|y.*\(1,\)"):
+        y + Tensor([[1.0, 2.0], [3.0, 4.0]], name="z") @ y
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_leaves_can_be_copied_and_pickled(copied: Callable[[Tensor], Tensor]) -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    (x * x).sum().backward()
+    y = copied(x)
+    assert (y.name, y.requires_grad, y.dtype) == ("w", True, np.float32)
+    np.testing.assert_array_equal(y.grad.numpy(), [2, 4])
+    (y * 3).sum().backward()
+    np.testing.assert_array_equal(y.grad.numpy(), [5, 7])
+    np.testing.assert_array_equal(x.grad.numpy(), [2, 4])
+    y.assign([0.0, 0.0])
+    np.testing.assert_array_equal(x.numpy(), [1, 2])
+    plain = copied(Tensor([1, 2]))
+    assert not plain.requires_grad
+
+
+# --- operators --------------------------------------------------------------------------------------------------------
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    name: getattr(operator, name)
+    for name in ("add", "sub", "mul", "truediv", "pow", "matmul", "lt", "le", "gt", "ge", "eq", "ne")
+}
+positive = hnp.arrays(np.float64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=3), elements=st.floats(0.5, 3))
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+@given(a=positive)
+def test_operators_equal_numpys_with_an_array_on_either_side(name: str, a: np.ndarray) -> None:
+    f = OPERATORS[name]
+    b = a.T.copy() if name == "matmul" else a[::-1, :1] + 0.25
+    expected = f(a, b)
+    for left, right in (
+        (Tensor(a), Tensor(b)),
+        (Tensor(a), b),
+        (a, Tensor(b)),
+        (Tensor(a), b.tolist()),
+        (a.tolist(), Tensor(b)),
+    ):
+        out = f(left, right)
+        assert type(out) is Tensor
+        bound = 1e-5 if list in (type(left), type(right)) else 1e-13  # a list is float32
+        np.testing.assert_allclose(out.numpy(), expected, rtol=bound, atol=bound)
+
+
+@pytest.mark.parametrize("number", [2.0, 2, True, np.float64(2), np.float32(2), np.int32(2), np.bool_(True)], ids=repr)
+@pytest.mark.parametrize("name", [name for name in OPERATORS if name != "matmul"])
+def test_operators_with_numbers_on_either_side(name: str, number: Any) -> None:
+    f, a = OPERATORS[name], np.array([1.0, 2.0], np.float32)
+    for out, expected in (
+        (f(Tensor(a), number), f(a, float(number))),
+        (f(number, Tensor(a)), f(float(number), a)),
+    ):
+        assert type(out) is Tensor
+        assert out.dtype == (np.bool_ if name in ("lt", "le", "gt", "ge", "eq", "ne") else np.float32)
+        np.testing.assert_allclose(out.numpy(), expected)
+
+
+def test_an_array_on_the_left_gets_a_gradient_through() -> None:
+    x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    for y in (
+        np.ones((3, 2)) + x,
+        np.ones((3, 2)) * x,
+        np.ones((3, 2)) @ x,
+        np.full((3, 2), 2.0) ** x,
+        np.ones((3, 2)) / x,
+    ):
+        assert type(y) is Tensor
+        (g,) = gradients(y.sum(), [x])
+        assert g.shape == (2,)
+
+
+def test_unary_operators() -> None:
+    x = Tensor([-1.0, 2.0])
+    np.testing.assert_array_equal((-x).numpy(), [1, -2])
+    np.testing.assert_array_equal((+x).numpy(), [-1, 2])
+    np.testing.assert_array_equal(abs(x).numpy(), [1, 2])
+
+
+def test_augmented_assignment_makes_a_new_tensor() -> None:
+    x = Tensor([1.0], requires_grad=True)
+    y = x
+    y += 1
+    y *= 2
+    assert x.item() == 1
+    assert gradients(y.sum(), [x])[0].item() == 2
+    array = np.ones(1)
+    with pytest.raises(TypeError, match="add"):
+        array += x
+    np.testing.assert_array_equal(array, [1])
+
+
+def test_empty_and_0d() -> None:
+    for shape in ((0,), (0, 3), (2, 0), ()):
+        x = Tensor(np.ones(shape), requires_grad=True)
+        y = tl.exp(x * 2 + np.ones(shape)).sum()
+        y.backward()
+        assert x.grad.shape == shape
+    assert (Tensor(np.ones((2, 0))) @ Tensor(np.ones((0, 3)))).numpy().tolist() == [[0, 0, 0]] * 2
+    assert Tensor(np.ones((0, 3))).mean(axis=1).shape == (0,)
+
+
+def test_shapes_one_by_one_or_together() -> None:
+    x = Tensor(np.arange(6.0))
+    assert x.reshape(2, 3).shape == x.reshape((2, 3)).shape == x.reshape([2, 3]).shape == (2, 3)
+    assert x.reshape(2, 3).transpose(1, 0).shape == x.reshape(2, 3).transpose((1, 0)).shape == (3, 2)
+    assert x.reshape(2, 3).T.shape == x.reshape(2, 3).transpose().shape == (3, 2)
+
+
+# --- NumPy's protocols ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        np.exp, np.log, np.sqrt, np.tanh, np.abs, np.sign, np.negative, np.sum, np.mean, np.max, np.min, np.transpose,
+        lambda x: np.sum(x, axis=0), lambda x: np.mean(x, axis=1, keepdims=True), lambda x: np.reshape(x, (3, 2)),
+        lambda x: np.where(np.array([True, False, True]), x, 0), lambda x: np.concatenate([x, np.ones((1, 3))]),
+        lambda x: np.stack([x, x], axis=1), lambda x: np.clip(x, 0.5, 2), lambda x: np.maximum(x, 1.5),
+        lambda x: np.add(np.ones(3), x), lambda x: np.matmul(np.ones((1, 2)), x), lambda x: np.power(x, 2),
+        lambda x: np.broadcast_to(x, (2, 2, 3)),
+    ],
+)  # fmt: skip
+def test_numpys_functions_are_recorded(f: Callable[..., Any]) -> None:
+    array = np.arange(1.0, 7.0).reshape(2, 3)
+    x = Tensor(array, requires_grad=True)
+    out = f(x)
+    assert type(out) is Tensor
+    assert out.requires_grad
+    np.testing.assert_allclose(out.numpy(), f(array))
+
+
+def test_shape_questions_are_answered() -> None:
+    x = Tensor(np.ones((2, 3)))
+    assert (np.shape(x), np.ndim(x), np.size(x)) == ((2, 3), 2, 6)
+    np.testing.assert_array_equal(np.asarray(x), np.ones((2, 3)))
+
+
+# --- indices ----------------------------------------------------------------------------------------------------------
+
+INDICES: dict[str, Any] = {
+    "integer": 1,
+    "negative": -1,
+    "np.int64": np.int64(1),
+    "0-d array": np.array(1),
+    "slice": slice(1, None),
+    "reversed": slice(None, None, -1),
+    "empty slice": slice(5, 9),
+    "ellipsis": (..., 0),
+    "new axis": (None, slice(None), None),
+    "list": [0, 0, 2],
+    "nested list": [[0, 1], [2, 2]],
+    "empty list": [],
+    "array": np.array([2, 0]),
+    "mask": np.array([True, False, True]),
+    "mask list": [True, False, True],
+    "full mask": np.eye(3, 4) > 0,
+    "mixed": (slice(None), [0, 3]),
+    "two arrays": (np.array([0, 0]), np.array([1, 1])),
+    "True": True,
+    "empty tuple": (),
+    "tensor": Tensor([0, 0]),
+    "tensor mask": Tensor([True, False, True]),
+    "0-d tensor": Tensor(2),
+    "tensors in a slice": slice(Tensor(0), Tensor(2)),
+    "list of tensors": [Tensor(0), Tensor(2)],
+}
+PLAIN = {
+    id(INDICES["tensor"]): [0, 0],
+    id(INDICES["tensor mask"]): [True, False, True],
+    id(INDICES["0-d tensor"]): 2,
+    id(INDICES["list of tensors"]): [0, 2],
+}
+
+
+@pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
+def test_indices_equal_numpys(index: Any) -> None:
+    array = np.arange(12.0).reshape(3, 4)
+    x = Tensor(array, requires_grad=True)
+    plain = PLAIN.get(id(index), index)
+    y = x[index]
+    np.testing.assert_array_equal(y.numpy(), array[plain])
+    expected = np.zeros_like(array)
+    places = np.arange(12).reshape(3, 4)[plain]
+    np.add.at(expected.reshape(-1), places, 1.0)
+    np.testing.assert_array_equal(gradients(y.sum(), [x])[0].numpy(), expected)
+
+
+def test_messages_name_both_operands() -> None:
+    W, X = Tensor(np.ones((10, 784)), name="W1"), Tensor(np.ones((100, 784)), name="X")
+    with pytest.raises(ValueError, match=r"W1 \(10×784\), X \(100×784\).*inner sizes 784 and 100.*a @ b.T would fit"):
+        W @ X
+    with pytest.raises(ValueError, match=r"W1 \(10×784\), b \(10,\)"):
+        W + Tensor(np.ones(10), name="b")
+
+
+def test_no_gradient_is_recorded_under_no_grad() -> None:
+    x = Tensor([1.0], requires_grad=True)
+    with no_grad():
+        y = x * 2
+        z = Tensor([1.0], requires_grad=True)
+    assert not y.requires_grad
+    assert z.requires_grad
+
+
+def test_helpers_describe_shapes() -> None:
+    assert [tensor.shape_text(s) for s in ((), (3,), (2, 3), (0, 1, 2))] == ["scalar", "(3,)", "2×3", "0×1×2"]

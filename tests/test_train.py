@@ -1,0 +1,502 @@
+"""Training: the notes' algorithm, resumption bit for bit, Ctrl-C, divergence, and the files that a run leaves."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from itertools import islice
+from math import ceil, isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import handwritten
+from models.mnist_two_layer import TwoLayer
+from tinygrad_lite import nn
+from tinygrad_lite import train as package
+from tinygrad_lite.data import Dataset, Split, digits
+from tinygrad_lite.train import (
+    Display,
+    Diverged,
+    Interrupted,
+    TrainingError,
+    accuracy,
+    load_weights,
+    loop,
+    record,
+    train,
+)
+from tinygrad_lite.train.checkpoint import Checkpoint, replace_file
+
+INPUTS, CLASSES, M = 6, 4, 37
+
+
+def split_of(m: int, seed: int) -> Split:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, CLASSES, m)
+    X = (np.eye(INPUTS)[:, labels] + 0.3 * rng.random((INPUTS, m))).astype(np.float32)
+    return Split(X.T.copy().T, np.eye(CLASSES, dtype=np.float32)[labels].T, labels)
+
+
+DATA = Dataset(split_of(M, 0), split_of(23, 1), "made up")
+
+
+def new_net(seed: int = 0) -> TwoLayer:
+    return TwoLayer(inputs=INPUTS, hidden=3, classes=CLASSES, seed=seed)
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take their time: the tests that want them call monkeypatch.undo()."""
+    monkeypatch.setattr(record, "_plot", lambda path, metrics: None)
+    monkeypatch.setattr(record, "draw_model", lambda net, path: None)
+
+
+def interrupt_at(stop: int) -> Callable[..., None]:
+    """A report that presses Ctrl-C after a step."""
+
+    def report(step: int, *_: object) -> None:
+        if step == stop:
+            signal.raise_signal(signal.SIGINT)
+
+    return report
+
+
+# --- the algorithm
+
+
+def test_without_options_it_is_the_algorithm_of_the_notes() -> None:
+    net, X, Y = new_net(), DATA.train.X, DATA.train.Y
+    params = net.state_dict()
+    metrics = train(net, DATA)
+    for _ in range(500):
+        grads = handwritten.backward(X, Y, **params)
+        params = handwritten.update(params, grads, np.float32(0.1))
+    assert metrics["steps"] == 500
+    for name, value in net.state_dict().items():
+        np.testing.assert_allclose(value, params[name], rtol=1e-3, atol=1e-4)
+
+
+def test_digits_are_learnt() -> None:
+    net = TwoLayer()
+    metrics = train(net, digits())
+    assert metrics["test_accuracy"] > 0.8
+    assert metrics["test_accuracy"] == accuracy(net, digits().test)
+
+
+@given(m=st.integers(1, 30), size=st.integers(1, 40), seed=st.integers(0, 9), start=st.integers(0, 70))
+def test_batches(m: int, size: int, seed: int, start: int) -> None:
+    """Each epoch is a permutation of the samples; the batches from a step on are those of a run that came to it."""
+    numbers = np.arange(m)
+    split = Split(numbers[None].astype(np.float32), numbers[None].astype(np.float32), numbers)
+    per_epoch = ceil(m / size)
+    whole = [X for X, _ in islice(loop._batches(split, size, seed, 0), start + per_epoch)]
+    later = [X for X, _ in islice(loop._batches(split, size, seed, start), per_epoch)]
+    for a, b in zip(whole[start:], later, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.T.flags.c_contiguous
+    for epoch in range(len(whole) // per_epoch):
+        seen = np.concatenate(whole[epoch * per_epoch : (epoch + 1) * per_epoch], axis=1)
+        np.testing.assert_array_equal(np.sort(seen[0]), numbers)
+    X, Y = next(loop._batches(split, size, seed, start))
+    np.testing.assert_array_equal(X, Y)
+
+
+def test_epochs_differ_in_order_and_seeds_too() -> None:
+    orders = [
+        np.concatenate([X for X, _ in islice(loop._batches(DATA.train, 5, seed, start), 8)], axis=1)
+        for seed, start in ((0, 0), (0, 8), (1, 0))
+    ]
+    assert not np.array_equal(orders[0], orders[1])
+    assert not np.array_equal(orders[0], orders[2])
+
+
+def test_the_curve_is_dense_at_first_and_then_16_points_a_doubling() -> None:
+    points = [step for step in range(1, 1025) if loop._is_point(step)]
+    assert points[:32] == list(range(1, 33))
+    assert all(sum(low < p <= 2 * low for p in points) == 16 for low in (32, 64, 128, 256, 512))
+
+
+# --- going on
+
+
+RUNS = [("sgd", None), ("sgd", 8), ("momentum", None), ("momentum", 8), ("adam", None), ("adam", 8)]
+each_run = pytest.mark.parametrize(("optimizer", "batch_size"), RUNS)
+
+
+@each_run
+@pytest.mark.parametrize("stops", [(1,), (7,), (5, 6, 13)], ids=str)  # five batches of 8 make an epoch
+def test_an_interrupted_run_goes_on_bit_for_bit(
+    optimizer: str, batch_size: int | None, stops: tuple[int, ...], tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"optimizer": optimizer, "batch_size": batch_size, "seed": 3}
+    whole = train(new_net(), DATA, steps=80, out=tmp_path / "whole", **options)
+    part = tmp_path / "part"
+    for i, stop in enumerate(stops):
+        with pytest.raises(Interrupted, match=f"after step {stop} of 80; the run is saved in"):
+            train(new_net(), DATA, steps=80, out=part, resume=i > 0, report=interrupt_at(stop), **options)
+        assert json.loads((part / "metrics.json").read_text())["state"] == "interrupted"
+    resumed = train(new_net(seed=9), DATA, steps=80, out=part, resume=True, **options)
+    assert resumed == whole
+    for name in ("weights.safetensors", "metrics.json"):
+        assert (part / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@each_run
+def test_a_finished_run_is_made_longer_bit_for_bit(optimizer: str, batch_size: int | None, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"optimizer": optimizer, "batch_size": batch_size}
+    whole = train(new_net(), DATA, steps=70, **options)
+    train(new_net(), DATA, steps=33, out=tmp_path, **options)
+    net = new_net()
+    assert train(net, DATA, steps=70, out=tmp_path, resume=True, **options) == whole
+    assert train(new_net(), DATA, steps=70, out=tmp_path, resume=True, **options) == whole  # nothing left to do
+
+
+def forget_the_optimizer(path: Path) -> None:
+    saved = Checkpoint.load(path)
+    state = {name: np.zeros_like(array) for name, array in saved.optimizer.items()}
+    Checkpoint(saved.weights, state, saved.facts).save(path)
+
+
+def forget_the_step(path: Path) -> None:
+    saved = Checkpoint.load(path)
+    Checkpoint(saved.weights, saved.optimizer, saved.facts | {"step": saved.facts["step"] - 1}).save(path)
+
+
+@pytest.mark.parametrize("forget", [forget_the_optimizer, forget_the_step])
+def test_a_resumption_that_forgets_is_noticed(forget: Callable[[Path], None], tmp_path: Path) -> None:
+    options: dict[str, Any] = {"optimizer": "momentum", "batch_size": 8}
+    whole = new_net()
+    train(whole, DATA, steps=20, **options)
+    train(new_net(), DATA, steps=7, out=tmp_path, **options)
+    forget(tmp_path / "weights.safetensors")
+    net = new_net()
+    train(net, DATA, steps=20, out=tmp_path, resume=True, **options)
+    assert (net.W1.numpy() != whole.W1.numpy()).any()
+
+
+def test_a_second_ctrl_c_does_not_wait() -> None:
+    def impatient(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train(new_net(), DATA, steps=9, report=impatient)
+    assert not isinstance(caught.value, Interrupted)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_after_the_last_step_is_too_late() -> None:
+    assert train(new_net(), DATA, steps=3, report=interrupt_at(3))["state"] == "finished"
+
+
+def test_it_trains_in_a_thread() -> None:
+    found: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: found.append(train(new_net(), DATA, steps=3)))
+    thread.start()
+    thread.join()
+    assert found[0]["steps"] == 3
+
+
+def test_a_long_run_saves_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SAVE_EVERY", -1.0)
+    saved: list[int] = []
+
+    def look(step: int, *_: object) -> None:
+        path = tmp_path / "weights.safetensors"
+        saved.append(Checkpoint.load(path).facts["step"] if path.exists() else 0)
+
+    train(new_net(), DATA, steps=4, out=tmp_path, report=look)
+    assert saved == [0, 1, 2, 3]
+
+
+BAD_RESUMES: list[tuple[dict[str, Any], str]] = [
+    ({"batch_size": 4}, "batch_size was 8, now 4"),
+    ({"optimizer": "adam", "lr": 0.1}, "optimizer was sgd, now adam"),
+    ({"lr": 0.2}, r"lr was 0\.1, now 0\.2"),
+    ({"seed": 1}, "seed was 0, now 1"),
+    ({"steps": 2}, "has made 6 steps, more than 2"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_RESUMES, ids=lambda x: str(x))
+def test_other_settings_do_not_resume(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"steps": 6, "batch_size": 8, "out": tmp_path}
+    train(new_net(), DATA, **options)
+    with pytest.raises(TrainingError, match=message):
+        train(new_net(), DATA, resume=True, **(options | change))
+
+
+def test_other_data_and_other_models_do_not_resume(tmp_path: Path) -> None:
+    train(new_net(), DATA, steps=2, out=tmp_path)
+    other = Dataset(split_of(M, 5), DATA.test, "others")
+    with pytest.raises(TrainingError, match="checksum was"):
+        train(new_net(), other, steps=4, out=tmp_path, resume=True)
+    with pytest.raises(TrainingError, match=r"W1': '3×6'.*now .*W1': '5×6'"):
+        train(TwoLayer(INPUTS, 5, CLASSES), DATA, steps=4, out=tmp_path, resume=True)
+
+
+def test_nothing_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no saved run to resume; start one without resume"):
+        train(new_net(), DATA, out=tmp_path, resume=True)
+    with pytest.raises(TrainingError, match="give out="):
+        train(new_net(), DATA, resume=True)
+    Checkpoint(new_net().state_dict()).save(tmp_path / "weights.safetensors")
+    with pytest.raises(TrainingError, match="holds weights, but no run"):
+        train(new_net(), DATA, out=tmp_path, resume=True)
+
+
+# --- divergence
+
+
+def strict_json(path: Path) -> Any:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    return json.loads(path.read_text("utf-8"), parse_constant=refuse)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_a_diverging_run_stops_and_keeps_the_last_finite_weights(optimizer: str, tmp_path: Path) -> None:
+    net, losses = new_net(), []
+    message = r"the loss of step \d+ is (nan|inf), and the first .* is in .*; try a smaller learning rate than 1e\+30"
+    with pytest.raises(Diverged, match=message):
+        train(
+            net,
+            DATA,
+            lr=1e30,
+            optimizer=optimizer,
+            out=tmp_path,
+            report=lambda step, steps, loss, accuracy: losses.append(loss),
+        )
+    assert losses
+    saved = new_net()
+    load_weights(saved, tmp_path / "weights.safetensors")
+    assert all(np.isfinite(p.numpy()).all() for p in saved.parameters())
+    with np.errstate(all="ignore"):
+        assert saved.loss(DATA.train.X, DATA.train.Y).item() == losses[-1]
+    np.testing.assert_array_equal(net.W1.numpy(), saved.W1.numpy())
+    assert strict_json(tmp_path / "metrics.json")["state"] == "diverged"
+    with pytest.raises(TrainingError, match=f"diverged at step {len(losses) + 1}; start again"):
+        train(new_net(), DATA, lr=1e30, optimizer=optimizer, out=tmp_path, resume=True)
+
+
+class Logs(nn.Module):
+    """J = mean(log(P) W): P = 0 for a pixel that is 0."""
+
+    def __init__(self) -> None:
+        self.W = nn.Parameter(np.ones((1, INPUTS)), dtype=np.float32)
+
+    def forward(self, X: Any) -> Any:
+        return self.W @ X
+
+    def loss(self, X: Any, Y: Any) -> Any:
+        P = self.W * X[:, :1].T
+        L = P.log()
+        return L.mean()
+
+
+def test_the_tensor_where_it_began_is_named(tmp_path: Path) -> None:
+    zero = Split(np.zeros((INPUTS, 3), np.float32), DATA.train.Y[:, :3], DATA.train.labels[:3])
+    with pytest.raises(Diverged, match=r"in L = log\(P\), 1×6: infinity; no weights were saved") as caught:
+        train(Logs(), Dataset(zero, zero, "zeros"), steps=2, out=tmp_path)
+    assert "step 1 is -inf" in str(caught.value)
+    assert not (tmp_path / "weights.safetensors").exists()
+    X = DATA.train.X.copy()
+    X[0, 0] = np.nan
+    broken = Dataset(Split(X, DATA.train.Y, DATA.train.labels), DATA.test, "broken")
+    with pytest.raises(Diverged, match="in X = input, 6×37: NaN"):
+        train(new_net(), broken)
+
+
+def test_good_weights_survive_a_last_step_that_overflows(tmp_path: Path) -> None:
+    with pytest.raises(Diverged, match=r"not finite after step 1, .* in W[12] = parameter, .*: NaN"):
+        train(new_net(), DATA, steps=1, lr=1e39, out=tmp_path)
+    net = new_net(seed=5)
+    load_weights(net, tmp_path / "weights.safetensors")
+    np.testing.assert_array_equal(net.W1.numpy(), new_net().W1.numpy())
+
+
+# --- what a run leaves
+
+
+def test_metrics(tmp_path: Path) -> None:
+    metrics = train(new_net(), DATA, epochs=3, batch_size=10, optimizer="adam", out=tmp_path)
+    read = strict_json(tmp_path / "metrics.json")
+    assert read == metrics
+    assert read["versions"]["numpy"] == np.__version__
+    assert {k: read[k] for k in ("state", "steps", "lr", "batch_size", "data", "samples")} == {
+        "state": "finished",
+        "steps": 12,
+        "lr": 0.003,
+        "batch_size": 10,
+        "data": "made up",
+        "samples": M,
+    }
+    assert [point[0] for point in read["curve"]] == list(range(1, 13))
+    assert all(isfinite(loss) and 0 <= share <= 1 for _, loss, share in read["curve"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.json", "weights.safetensors"]
+
+
+def test_weights_are_plain_safetensors(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    net = new_net()
+    train(net, DATA, steps=2, optimizer="momentum", out=tmp_path)
+    arrays = load_file(tmp_path / "weights.safetensors")
+    np.testing.assert_array_equal(arrays["W1"], net.W1.numpy())
+    assert "optimizer/momentum_buffer.W1" in arrays
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("half of the n")
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        replace_file(path, write)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_pictures(
+    missing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.undo()
+    if missing:
+        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    net = new_net()
+    train(net, DATA, steps=3, out=tmp_path)
+    assert (tmp_path / "graph.svg").read_text("utf-8").lstrip().startswith("<?xml")
+    assert (tmp_path / "curve.png").exists() is not missing
+    line = 'tinygrad_lite: no curve.png: matplotlib is not installed; pip install "tinygrad-lite[plot]"\n'
+    assert capsys.readouterr().err == (line if missing else "")
+
+
+def test_a_model_that_cannot_be_drawn_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(record, "_plot", lambda path, metrics: None)
+    assert train(Logs(), DATA, steps=1, out=tmp_path)["state"] == "finished"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("tinygrad_lite: no graph.svg: Logs cannot be drawn")
+
+
+# --- bad input
+
+
+class NoLoss(nn.Module):
+    def __init__(self) -> None:
+        self.w = nn.Parameter([1.0])
+
+
+class ManyLosses(NoLoss):
+    def loss(self, X: Any, Y: Any) -> Any:
+        return self.w * X
+
+
+class NumberLoss(NoLoss):
+    def loss(self, X: Any, Y: Any) -> Any:
+        return 3.0
+
+
+class RowsOut(TwoLayer):
+    def forward(self, X: Any) -> Any:
+        return super().forward(X).T
+
+
+BAD: list[tuple[nn.Module, dict[str, Any], str]] = [
+    (new_net(), {"steps": 0}, "steps must be at least 1, not 0"),
+    (new_net(), {"batch_size": -1}, "batch_size must be at least 1"),
+    (new_net(), {"steps": 1, "epochs": 1}, "give one of them"),
+    (new_net(), {"seed": -1}, "seed must not be negative"),
+    (new_net(), {"optimizer": "sdg"}, "'sdg'; choose one of sgd, momentum, adam"),
+    (new_net(), {"lr": 0.0}, "learning rate lr must be a positive number"),
+    (NoLoss(), {}, r"NoLoss defines no loss\(self, X, Y\)"),
+    (nn.Module(), {}, "Module defines no loss"),
+    (ManyLosses(), {}, r"ManyLosses.loss must return one number, .*\.mean\(\).* it returned .*6×37"),
+    (NumberLoss(), {}, r"must return one number, a tensor .*; it returned 3\.0"),
+    (
+        RowsOut(INPUTS, 3, CLASSES),
+        {"steps": 1},
+        "RowsOut.forward must return classes × 37 .* it returned 37×4",
+    ),
+]
+
+
+@pytest.mark.parametrize(("net", "options", "message"), BAD, ids=[message for _, _, message in BAD])
+def test_bad_input_is_one_clear_sentence(net: nn.Module, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        train(net, DATA, **options)
+
+
+def test_a_folder_that_cannot_be_written_is_found_out_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "inner"):
+        with pytest.raises(TrainingError, match=r"cannot write there \(.*\); name another"):
+            train(new_net(), DATA, out=out, report=lambda *_: pytest.fail("it trained"))
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08" + bytes(7) + b"{}      ", b"\xff" * 64])
+def test_damaged_weights(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match=r"weights\.safetensors: "):
+        load_weights(new_net(), path)
+
+
+def test_weights_of_another_model(tmp_path: Path) -> None:
+    train(new_net(), DATA, steps=1, out=tmp_path)
+    with pytest.raises(TrainingError, match=r"W1 has shape .*3, 6.*name the weights that this model was trained to"):
+        load_weights(TwoLayer(INPUTS, 5, CLASSES), tmp_path / "weights.safetensors")
+    with pytest.raises(TrainingError, match="no such file; train first"):
+        load_weights(new_net(), tmp_path / "none.safetensors")
+
+
+# --- progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with Display() as report:
+        train(new_net(), DATA, steps=100, report=report)
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert [line.split()[1] for line in lines] == [f"{n}/100" for n in (1, *range(10, 101, 10))]
+    assert all("loss" in line and "accuracy" in line for line in lines)
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize("which", ["stderr", "stdout"])
+def test_a_bar_on_a_terminal(which: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = {"stderr": io.StringIO(), "stdout": io.StringIO(), which: Terminal()}
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    with Display() as report:
+        train(new_net(), DATA, steps=50, report=report)
+    shown = streams[which].getvalue()
+    assert "50/50" in shown
+    assert "loss" in shown
+    assert ("step 50/50" in streams["stdout"].getvalue()) is (which == "stderr")
+
+
+def test_the_public_names_exist() -> None:
+    assert all(hasattr(package, name) for name in package.__all__)

@@ -1,0 +1,239 @@
+"""The command line: one function per command, and one place that turns errors into a sentence and an exit code.
+
+Imports NumPy and click; everything else loads inside the commands.  Exit codes: 0 fine, 1 a run diverged or a check
+failed, 2 wrong usage or unreadable input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+import numpy as np
+
+from . import __version__
+from .modelfile import ModelFileError, instantiate, load_model, place_in
+
+if TYPE_CHECKING:
+    from .nn import Module
+
+FAILED, WRONG, INTERRUPTED = 1, 2, 130
+
+
+class Commands(click.Group):
+    """A group of commands that ends every foreseeable error in one sentence instead of a traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words of the command, for the advice how to resume it."""
+        ctx.meta["arguments"] = list(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except KeyboardInterrupt as error:
+            _end(str(error) or "interrupted", INTERRUPTED, _how_to_resume(ctx, error))
+        except Exception as error:
+            from .train import Diverged
+
+            if isinstance(error, Diverged):
+                _end(str(error), FAILED)
+            sentence = _sentence(error, ctx.meta.get("model"))
+            if sentence is None:
+                raise  # ours: the traceback helps to repair it
+            _end(f"error: {sentence}", WRONG)
+
+
+def _sentence(error: Exception, model: Path | None) -> str | None:
+    """Say what a user can do about an error, or return None if it is none that a user has caused."""
+    from .data import DataError
+    from .draw import DrawingError
+    from .train import TrainingError
+
+    if isinstance(error, ModelFileError | DataError | DrawingError | TrainingError):
+        return str(error)
+    if model is not None and (place := place_in(error, model)):
+        return f"{place}: {type(error).__name__}: {error}"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the file system'}: {error.strerror or error}; name another file or folder"
+    return None
+
+
+def _end(message: str, code: int, *more: str) -> NoReturn:
+    for line in (message, *more):
+        if line:
+            click.echo(line, err=True)
+    raise click.exceptions.Exit(code)
+
+
+def _how_to_resume(ctx: click.Context, error: KeyboardInterrupt) -> str:
+    from .train import Interrupted
+
+    arguments = [word for word in ctx.meta["arguments"] if word != "--resume"]
+    return f"resume with: {ctx.info_name} {shlex.join(arguments)} --resume" if isinstance(error, Interrupted) else ""
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tinygrad-lite")
+def main() -> None:
+    """Train, evaluate and draw models written in plain Python.
+
+    MODEL is a Python file that defines one nn.Module class, such as models/mnist_two_layer.py.
+    """
+
+
+MODEL = click.argument("model", type=click.Path(path_type=Path))
+DATA = click.option("--data", metavar="DIR", help="Folder with the four MNIST files; default: found or downloaded.")
+OUT = click.option("--out", type=click.Path(path_type=Path), help="Folder of the run; default: runs/ and MODEL's name.")
+WEIGHTS = click.option("--weights", type=click.Path(path_type=Path), help="Weights file; default: that of the run.")
+COUNT = click.IntRange(min=1)
+
+
+@main.command()
+@MODEL
+@DATA
+@click.option("--steps", type=COUNT, help="Steps to make in all; default: 500.")
+@click.option("--epochs", type=COUNT, help="Passes over the data, instead of --steps.")
+@click.option("--batch-size", type=COUNT, help="Samples per step; default: all.")
+@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), default="sgd", show_default=True)
+@click.option("--lr", type=float, help="Learning rate; default: 0.1, for adam 0.003.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and batches.")
+@OUT
+@click.option("--resume", is_flag=True, help="Go on with the run saved in the folder.")
+def train(model: Path, data: str | None, out: Path | None, seed: int, **options: Any) -> None:
+    """Train MODEL on MNIST; without options by full-batch gradient descent, 500 steps of 0.1."""
+    from .data import mnist
+    from .train import Display
+    from .train import train as run
+
+    net = _open(model, seed)
+    dataset = mnist(data)
+    out = out or _folder(model)
+    size = sum(p.size for p in net.parameters())
+    samples = len(dataset.train.labels)
+    click.echo(f"{type(net).__name__}: {size:,} parameters, {samples:,} samples from {dataset.source}, run in {out}")
+    with Display() as display:
+        metrics = run(net, dataset, seed=seed, out=out, report=display, **options)
+    click.echo(f"test accuracy {metrics['test_accuracy']:.4f}")
+
+
+@main.command()
+@MODEL
+@DATA
+@OUT
+@WEIGHTS
+def evaluate(model: Path, data: str | None, out: Path | None, weights: Path | None) -> None:
+    """Print how often a trained MODEL is right on the test set, by class and overall."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from .data import mnist
+    from .train import scores
+
+    net = _trained(model, out, weights)
+    test = mnist(data).test
+    correct = scores(net, test.X).argmax(axis=0) == test.labels
+    table = Table("class", "samples", "correct", "accuracy")
+    for column in table.columns:
+        column.justify = "right"
+    for digit in np.unique(test.labels):
+        own = correct[test.labels == digit]
+        table.add_row(str(digit), f"{own.size:,}", f"{own.sum():,}", f"{own.mean():.4f}")
+    Console().print(table)
+    click.echo(f"test accuracy {correct.mean():.4f}")
+
+
+@main.command()
+@MODEL
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@OUT
+@WEIGHTS
+def predict(model: Path, images: tuple[Path, ...], out: Path | None, weights: Path | None) -> None:
+    """Print the digit that a trained MODEL sees in each of the IMAGES, and the probabilities."""
+    from .data.picture import read_picture
+    from .train import probabilities
+
+    net = _trained(model, out, weights)
+    pictures = [read_picture(path) for path in images]
+    P = probabilities(net, np.stack([pixels for pixels, _ in pictures], axis=1))
+    for path, p, (_, inverted) in zip(images, P.T, pictures, strict=True):
+        click.echo(f"{path}: {p.argmax()}{'  (inverted: dark ink on a bright ground)' if inverted else ''}")
+        click.echo("  " + "  ".join(f"{digit} {100 * share:.1f} %" for digit, share in enumerate(p)))
+
+
+@main.command()
+@MODEL
+@click.option("-o", "--output", type=click.Path(path_type=Path), default="graph.svg", show_default=True)
+def draw(model: Path, output: Path) -> None:
+    """Draw the computation graph of MODEL as .svg, .png, .pdf or .dot."""
+    from .train.record import draw_model
+
+    draw_model(_open(model), output)
+    click.echo(f"wrote {output}")
+
+
+@main.command()
+def info() -> None:
+    """Print versions, where the data is, and what can draw pictures."""
+    import os
+    import shutil
+    from importlib import metadata, util
+
+    from platformdirs import user_cache_path
+
+    from .data import lookup
+    from .train.record import versions
+
+    def version(package: str) -> str:
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return "not installed"
+
+    def held(folder: Path) -> str:
+        count = max(len(lookup._find(folder)), len(lookup._find(folder / "mnist")))
+        return f"{folder}: {'complete' if count == len(lookup.FILES) else f'{count} of {len(lookup.FILES)} files'}"
+
+    others = (
+        "click",
+        "graphviz",
+        "hypothesis",
+        "jaxtyping",
+        "matplotlib",
+        "pillow",
+        "pygraphviz",
+        "rich",
+        "safetensors",
+    )
+    rows = list((versions() | {package: version(package) for package in others}).items())
+    named = os.environ.get(lookup.VARIABLE)
+    rows.append((f"data, ${lookup.VARIABLE}", held(Path(named)) if named else "not set"))
+    rows.append(("data, cache", held(user_cache_path("tinygrad-lite"))))
+    rows.append(("data, embedded", "1,797 digits"))
+    rows.append(("dot program", shutil.which("dot") or "not found"))
+    rows.append(("pygraphviz", "found" if util.find_spec("pygraphviz") else "not found"))
+    for name, value in rows:
+        click.echo(f"{name:26}{value}")
+
+
+def _open(model: Path, seed: int = 0) -> Module:
+    """Make the model of a file; errors from here on are looked for in that file first."""
+    click.get_current_context().meta["model"] = model
+    return instantiate(load_model(model), seed)
+
+
+def _folder(model: Path) -> Path:
+    return Path("runs", model.stem)
+
+
+def _trained(model: Path, out: Path | None, weights: Path | None) -> Module:
+    from .train import checkpoint
+
+    net = _open(model)
+    checkpoint.load_weights(net, weights or (out or _folder(model)) / checkpoint.WEIGHTS)
+    return net

@@ -1,0 +1,136 @@
+"""Model files: load the one `nn.Module` class that a Python file defines.  Imports `nn`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from .nn import Module
+
+
+class ModelFileError(ValueError):
+    """A model file cannot be used; the message names the file, what is wrong with it, and the way out."""
+
+
+def load_model(path: str | os.PathLike[str]) -> type[Module]:
+    """Return the model that a file defines: its own nn.Module class, or that of several which no other of them uses.
+
+    The file is run once, with its folder importable, and nothing is instantiated.
+    Raises ModelFileError where the file is missing or no .py, does not compile, fails when run, or defines no model.
+
+    >>> load_model("nowhere.py")
+    Traceback (most recent call last):
+    tinygrad_lite.modelfile.ModelFileError: nowhere.py: no such file; give the path of a model file
+    """
+    path = Path(path)
+    if path.suffix != ".py":
+        raise ModelFileError(f"{path}: not a Python file; a model file ends in .py and defines an nn.Module class")
+    try:
+        source = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelFileError(f"{path}: no such file; give the path of a model file") from None
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        tree = ast.parse(source, str(path))
+        code = compile(tree, str(path), "exec", dont_inherit=True)
+    except SyntaxError as error:
+        text = f": {error.text.strip()}" if error.text else ""
+        raise ModelFileError(f"{path}, line {error.lineno}: {error.msg}{text}") from None
+    except ValueError as error:  # a null byte, up to Python 3.11
+        raise ModelFileError(f"{path}: {error}") from None
+
+    # A name of its own for each file: two files net.py in two folders are two modules.
+    module = ModuleType("model_" + re.sub(r"\W", "_", str(path.resolve().with_suffix(""))))
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses and annotations look their module up there
+    try:
+        with _importable(path.resolve().parent):
+            exec(code, module.__dict__)
+        return _choose(path, module, tree)
+    except (Exception, SystemExit) as error:
+        del sys.modules[module.__name__]
+        if isinstance(error, ModelFileError):
+            raise
+        where = place_in(error, path) or str(path)
+        raise ModelFileError(f"{where}: {type(error).__name__} when the file was run: {error}") from error
+
+
+def instantiate(model: type[Module], seed: int = 0) -> Module:
+    """Return `model(seed=seed)` where the class takes a seed, else `model()`.
+
+    Raises ModelFileError where it needs further arguments.
+
+    >>> class Line(Module):
+    ...     pass
+    >>> type(instantiate(Line)).__name__
+    'Line'
+    """
+    signature = inspect.signature(model)
+    kwargs = {"seed": seed} if "seed" in signature.parameters else {}
+    try:
+        signature.bind(**kwargs)
+    except TypeError as error:
+        raise ModelFileError(
+            f"{model.__name__}{signature} cannot be made without arguments ({error}); give each a default"
+        ) from None
+    return model(**kwargs)
+
+
+def place_in(error: BaseException, path: Path) -> str | None:
+    """Return the innermost place in a file that an exception passed through, as `file, line 12: its text`."""
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            found = trace.tb_lineno
+        trace = trace.tb_next
+    if found is None:
+        return None
+    lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
+    return f"{path}, line {found}" + (f" ({lines[found - 1].strip()})" if found <= len(lines) else "")
+
+
+def _choose(path: Path, module: ModuleType, tree: ast.Module) -> type[Module]:
+    """Return the module class of a file that no other class of the file names."""
+    own = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Module) and value.__module__ == module.__name__
+    }
+    if not own:
+        raise ModelFileError(f"{path}: defines no nn.Module class; write `class Net(nn.Module):` with forward and loss")
+    used = {
+        name.id
+        for statement in tree.body
+        if isinstance(statement, ast.ClassDef)
+        for name in ast.walk(statement)
+        if isinstance(name, ast.Name) and name.id != statement.name
+    }
+    found = {value for name, value in own.items() if name not in used and value.__name__ not in used}
+    if len(found) != 1:
+        names = ", ".join(sorted(own))
+        raise ModelFileError(
+            f"{path}: defines several models ({names}), and it is not clear which one is meant; "
+            "keep one, and import the others from a file of their own"
+        )
+    return found.pop()
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
+
+
+__all__ = ["ModelFileError", "instantiate", "load_model", "place_in"]

@@ -1,0 +1,20 @@
+"""Training: gradient descent on modules and data sets, saved so that it can resume.  Imports `nn`, `optim`, `graph`."""
+
+from .checkpoint import TrainingError, load_weights
+from .evaluate import accuracy, probabilities, scores
+from .loop import OPTIMIZERS, Interrupted, train
+from .progress import Display
+from .run import Diverged
+
+__all__ = [
+    "Display",
+    "Diverged",
+    "Interrupted",
+    "OPTIMIZERS",
+    "TrainingError",
+    "accuracy",
+    "load_weights",
+    "probabilities",
+    "scores",
+    "train",
+]

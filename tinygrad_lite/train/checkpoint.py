@@ -1,0 +1,87 @@
+"""What a run saves in `weights.safetensors`, and reads back to go on bit for bit.  Imports `nn`; safetensors late.
+
+The file holds the parameters under their names, the optimiser's state under `optimizer/...`, and in its metadata, as
+JSON, the step, the settings and the curve.  No state of a random number generator is needed: the order of the samples
+follows from the seed and the number of the epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lite.nn import Module
+
+Array = np.ndarray[Any, Any]
+WEIGHTS = "weights.safetensors"
+STATE, META = "optimizer/", "tinygrad_lite"  # no attribute name, and so no parameter name, holds a slash
+
+
+class TrainingError(ValueError):
+    """A run cannot start, go on or be read; the message says why and names the way out."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The values of the parameters, the optimiser's arrays, and the facts needed to go on: step, config, curve."""
+
+    weights: dict[str, Array]
+    optimizer: dict[str, Array] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the file in one go: it is the old one or the new one, whatever happens meanwhile."""
+        from safetensors.numpy import save
+
+        arrays = self.weights | {STATE + name: array for name, array in self.optimizer.items()}
+        metadata = {META: json.dumps(self.facts, allow_nan=False)}
+        replace_file(path, lambda temporary: temporary.write_bytes(save(arrays, metadata)))
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Read a file that `save`, or anyone who writes safetensors, has written.
+
+        Raises TrainingError where it is missing or damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="numpy") as file:
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- it is no dict
+                facts = json.loads((file.metadata() or {}).get(META, "{}"))
+        except FileNotFoundError:
+            raise TrainingError(f"{path}: no such file; train first, or name the folder of a finished run") from None
+        except (SafetensorError, OSError, ValueError) as error:
+            raise TrainingError(f"{path}: no weights can be read from it ({error}); train again") from None
+        weights = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
+        state = {name.removeprefix(STATE): array for name, array in arrays.items() if name.startswith(STATE)}
+        return cls(weights, state, facts)
+
+
+def load_weights(net: Module, path: str | os.PathLike[str]) -> None:
+    """Give a module the parameters saved by a run (or by anyone who names them so in a safetensors file).
+
+    Raises TrainingError where the file is missing or damaged, or its names or shapes are not those of the module.
+    """
+    try:
+        net.load_state_dict(Checkpoint.load(Path(path)).weights)
+    except TrainingError:
+        raise
+    except ValueError as error:
+        raise TrainingError(f"{path}: {error}; name the weights that this model was trained to") from None
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` make a file beside `path`, then put it in its place in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

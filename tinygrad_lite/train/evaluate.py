@@ -1,0 +1,62 @@
+"""What a trained model says about samples, and how often it is right.  Imports `nn`, `ops`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_lite.nn import Module
+from tinygrad_lite.op import no_grad
+from tinygrad_lite.ops.reduction import softmax
+from tinygrad_lite.tensor import shape_text
+
+from .checkpoint import Array, TrainingError
+
+if TYPE_CHECKING:
+    from tinygrad_lite.data import Split
+
+CHUNK = 2048  # columns at a time: small enough for the cache, large enough for the matrix product
+
+
+def scores(net: Module, X: Array) -> Array:
+    """Return `net(X)`, classes × m, for samples X (inputs × m), computed a chunk of columns at a time.
+
+    Raises TrainingError where the model does not return one column per sample.
+    """
+    with no_grad():
+        parts = [_outputs(net, X[:, i : i + CHUNK]) for i in range(0, X.shape[1], CHUNK)]
+    return np.concatenate(parts, axis=1)
+
+
+def probabilities(net: Module, X: Array) -> Array:
+    """Return `scores(net, X)` where its columns are probabilities, else their softmax: the model gives logits."""
+    P = scores(net, X)
+    if P.min() >= 0 and np.abs(P.sum(axis=0) - 1).max() < 1e-3:
+        return P
+    return softmax(P, axis=0).numpy()
+
+
+def accuracy(net: Module, split: Split) -> float:
+    """Return the share of the samples whose most probable class is the label, from 0 to 1.
+
+    >>> from tinygrad_lite import nn
+    >>> from tinygrad_lite.data import digits
+    >>> class Zero(nn.Module):
+    ...     def forward(self, X):
+    ...         return np.eye(10)[:, [0] * X.shape[1]]
+    >>> round(accuracy(Zero(), digits().test), 3)
+    0.091
+    """
+    return float(np.mean(scores(net, split.X).argmax(axis=0) == split.labels))
+
+
+def _outputs(net: Module, X: Array) -> Array:
+    out: Any = net(X)
+    array = np.asarray(out)
+    if array.ndim != 2 or array.shape[1] != X.shape[1]:
+        raise TrainingError(
+            f"{type(net).__name__}.forward must return classes × {X.shape[1]} for an input of {shape_text(X.shape)}, "
+            f"one column per sample, but it returned {shape_text(array.shape)}"
+        )
+    return array

@@ -1,0 +1,199 @@
+"""The training loop: what may be asked for, the steps, Ctrl-C.  Imports `nn`, `optim`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import repeat
+from math import ceil, isfinite
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_lite.nn import Module
+from tinygrad_lite.optim import SGD, Adam, Optimizer
+
+from .checkpoint import Array, TrainingError
+from .evaluate import CHUNK, accuracy, scores
+from .run import Run
+
+if TYPE_CHECKING:
+    from tinygrad_lite.data import Dataset, Split
+
+Report = Callable[[int, int, float, float], None]  # step, of how many, loss, accuracy
+
+# name: how to make it, its learning rate where none is given
+OPTIMIZERS: dict[str, tuple[Callable[..., Optimizer], float]] = {
+    "sgd": (SGD, 0.1),
+    "momentum": (partial(SGD, momentum=0.9), 0.1),
+    "adam": (Adam, 3e-3),
+}
+STEPS = 500
+SAVE_EVERY = 60.0  # seconds: what a power cut may cost
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was stopped by Ctrl-C, and saved if it has a folder; the message says after which step."""
+
+
+def train(
+    net: Module,
+    data: Dataset,
+    *,
+    steps: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    optimizer: str = "sgd",
+    lr: float | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    report: Report | None = None,
+) -> dict[str, Any]:
+    """Train `net` on `data.train`, in place, and return what metrics.json holds: configuration, curve, test accuracy.
+
+    Without options it is the algorithm of the notes: full-batch gradient descent, α = 0.1, 500 steps.  `steps`, or
+    `epochs` (passes over the data), is the length of the whole run, resumed or not.  With `batch_size`, each epoch
+    takes the samples in an order drawn from `seed` and the number of the epoch; the last batch may be smaller.
+    `optimizer` is sgd (lr 0.1), momentum (0.9, lr 0.1) or adam (lr 0.003).  `report(step, steps, loss, accuracy)` is
+    called after every step; `Display()` is one that shows progress.
+
+    The curve has points [step, loss, accuracy]: every step up to 32, then 16 for each doubling.  Both are those of the
+    batch before the step; the accuracy is that of its first 2,048 samples: all of 60,000 would cost a third of a step.
+
+    With `out`, the folder gets weights.safetensors, metrics.json, curve.png and graph.svg.  The weights are also saved
+    once a minute and on Ctrl-C; `resume=True` goes on from them, bit for bit as if the run had never stopped.
+
+    Raises TrainingError for what cannot be trained, saved or resumed; Diverged where the loss is not finite (saved are
+    the last weights whose loss was finite); Interrupted, a KeyboardInterrupt, on Ctrl-C.
+
+    >>> from tinygrad_lite import nn, softmax_cross_entropy
+    >>> from tinygrad_lite.data import digits
+    >>> class Linear(nn.Module):
+    ...     def __init__(self):
+    ...         self.W = nn.Parameter(np.zeros((10, 784), np.float32))
+    ...     def forward(self, X):
+    ...         return self.W @ X
+    ...     def loss(self, X, Y):
+    ...         return softmax_cross_entropy(self(X), Y, axis=0).mean()
+    >>> train(Linear(), digits(), steps=20)["test_accuracy"] > 0.7
+    True
+    """
+    _check(steps=steps, epochs=epochs, batch_size=batch_size)
+    if steps is not None and epochs is not None:
+        raise TrainingError(f"steps={steps} and epochs={epochs} both say how long the run is; give one of them")
+    if seed < 0:
+        raise TrainingError(f"the seed must not be negative, but it is {seed}")
+    if optimizer not in OPTIMIZERS:
+        raise TrainingError(f"no optimizer is called {optimizer!r}; choose one of {', '.join(OPTIMIZERS)}")
+    if resume and out is None:
+        raise TrainingError("there is nothing to resume without a folder; give out=")
+    make, default = OPTIMIZERS[optimizer]
+    settings = {
+        "optimizer": optimizer,
+        "lr": default if lr is None else lr,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    run = Run(net, make, settings, data, None if out is None else Path(out))
+    per_epoch = ceil(len(data.train.labels) / batch_size) if batch_size else 1
+    total = epochs * per_epoch if epochs else steps or STEPS
+    if resume:
+        run.restore(total)
+    with (
+        _deferred_interrupt() as interrupts,
+        np.errstate(all="ignore"),
+    ):  # a loss that is not finite ends the run
+        _go(run, _batches(data.train, batch_size, seed, run.step), total, interrupts, report)
+        run.save()
+    if run.step < total:
+        run.write("interrupted", None)
+        saved = "" if out is None else f"; the run is saved in {out}"
+        raise Interrupted(f"interrupted after step {run.step} of {total}{saved}")
+    return run.write("finished", accuracy(net, data.test))
+
+
+def _go(
+    run: Run, batches: Iterator[tuple[Array, Array]], total: int, interrupts: list[int], report: Report | None
+) -> None:
+    """Make the steps that are missing, or as many as Ctrl-C allows."""
+    net, opt = run.net, run.opt
+    correct, saved_at = run.curve[-1][2] if run.curve else 0.0, monotonic()
+    while run.step < total and not interrupts:
+        X, Y = next(batches)
+        J = net.loss(X, Y)
+        loss = run.value(J)
+        if not isfinite(loss):
+            raise run.diverged(X, Y, f"the loss of step {run.step + 1} is {loss}")
+        run.remember()
+        if _is_point(run.step + 1):
+            guesses = scores(net, X[:, :CHUNK]).argmax(axis=0)
+            correct = round(float(np.mean(guesses == Y[:, :CHUNK].argmax(axis=0))), 4)
+            run.curve.append([run.step + 1, float(f"{loss:.6g}"), correct])
+        opt.zero_grad()
+        J.backward()
+        opt.step()
+        run.step += 1
+        if report is not None:
+            report(run.step, total, loss, correct)
+        if monotonic() - saved_at > SAVE_EVERY:
+            run.save()
+            saved_at = monotonic()
+    if not all(np.isfinite(p.numpy()).all() for p in net.parameters()):
+        raise run.diverged(*next(batches), f"the weights are not finite after step {run.step}")
+
+
+def _check(**counts: int | None) -> None:
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise TrainingError(f"{name} must be at least 1, not {value}")
+
+
+def _is_point(step: int) -> bool:
+    """Whether the curve has a point at a step.
+
+    It does not depend on the length of the run: a run that is resumed to be longer has the curve of the longer run.
+    """
+    return step % (1 << max(0, step.bit_length() - 5)) == 0
+
+
+def _batches(split: Split, size: int | None, seed: int, start: int) -> Iterator[tuple[Array, Array]]:
+    """Yield the batches of a run without end, from step `start` on; they depend on nothing else."""
+    if size is None:
+        yield from repeat((split.X, split.Y))
+        return
+    images, one_hot, m = split.X.T, split.Y.T, len(split.labels)
+    epoch, first = divmod(start, ceil(m / size))
+    while True:
+        order = np.random.default_rng((seed, epoch)).permutation(m)
+        for i in range(first * size, m, size):
+            picked = order[i : i + size]
+            yield images[picked].T, one_hot[picked].T  # whole rows of memory
+        epoch, first = epoch + 1, 0
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[list[int]]:
+    """Have Ctrl-C put its signal in the list instead of cutting a step in half; a second one raises at once."""
+    asked: list[int] = []
+
+    def ask(number: int, _frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = signal.getsignal(signal.SIGINT)
+    ours = threading.current_thread() is threading.main_thread() and before not in (None, signal.SIG_IGN)
+    if ours:
+        signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, before)

@@ -1,0 +1,79 @@
+"""What a run leaves to read and look at: metrics.json, curve.png, graph.svg.  Loads matplotlib and `draw` late."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lite.nn import Module
+
+from .checkpoint import replace_file
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    from tinygrad_lite import __version__
+
+    return {"tinygrad_lite": __version__, "numpy": np.__version__, "python": platform.python_version()}
+
+
+def write_record(folder: Path, net: Module, metrics: dict[str, Any]) -> None:
+    """Write the three files; a picture that cannot be made is one line on stderr, and no failure of the run."""
+    text = json.dumps({**metrics, "curve": []}, indent=2, allow_nan=False, ensure_ascii=False)
+    rows = ",\n    ".join(json.dumps(point, allow_nan=False) for point in metrics["curve"])
+    text = text.replace('"curve": []', f'"curve": [\n    {rows}\n  ]')  # one point of the curve per line
+    replace_file(folder / "metrics.json", lambda path: path.write_text(text + "\n", "utf-8"))
+    try:
+        _plot(folder / "curve.png", metrics)
+    except ImportError:
+        _say('no curve.png: matplotlib is not installed; pip install "tinygrad-lite[plot]"')
+    from tinygrad_lite.draw import DrawingError
+
+    try:
+        draw_model(net, folder / "graph.svg")
+    except DrawingError as error:
+        _say(f"no graph.svg: {error}")
+
+
+def draw_model(net: Module, path: Path) -> None:
+    """Draw the graph of a model to a file.
+
+    Raises DrawingError, also where the annotations of the model do not tell the shapes.
+    """
+    from tinygrad_lite.draw import DrawingError, capture_model, draw
+
+    try:
+        graph = capture_model(net)
+    except (TypeError, ValueError) as error:
+        raise DrawingError(f"{type(net).__name__} cannot be drawn: {error}") from error
+    draw(graph).save(path)
+
+
+def _plot(path: Path, metrics: dict[str, Any]) -> None:
+    """Plot loss and accuracy over the steps, the final test accuracy as a line."""
+    from matplotlib.figure import Figure
+
+    steps, losses, accuracies = zip(*metrics["curve"], strict=True) if metrics["curve"] else ((), (), ())
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    upper.plot(steps, losses, color="C0", linewidth=1.2)
+    upper.set(ylabel="loss J", title=f"{metrics['model']}, {metrics['optimizer']}, lr {metrics['lr']:g}")
+    lower.plot(steps, accuracies, color="C1", linewidth=1.2, label="batch, before the step")
+    if metrics["test_accuracy"] is not None:
+        lower.axhline(metrics["test_accuracy"], color="0.3", linestyle="--", linewidth=1, label="test set, at the end")
+    lower.set(ylabel="accuracy", xlabel="step", ylim=(0, 1))
+    lower.legend(loc="lower right")
+    if metrics["batch_size"]:  # the points are as far apart as the logarithm, and noisy
+        lower.set_xscale("log")
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3)
+    replace_file(path, lambda temporary: figure.savefig(temporary, format="png", dpi=120))
+
+
+def _say(line: str) -> None:
+    print(f"tinygrad_lite: {line}", file=sys.stderr)

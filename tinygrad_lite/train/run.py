@@ -1,0 +1,160 @@
+"""One run: its parts, where it stands, how it is saved, resumed, and given up.  Imports `nn`, `optim`, `graph`."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_lite.graph import Vertex, capture
+from tinygrad_lite.nn import Module
+from tinygrad_lite.optim import Optimizer
+from tinygrad_lite.tensor import Tensor, describe, shape_text
+
+from .checkpoint import WEIGHTS, Array, Checkpoint, TrainingError
+from .record import versions, write_record
+
+if TYPE_CHECKING:
+    from tinygrad_lite.data import Dataset
+
+
+class Diverged(ArithmeticError):  # noqa: N818 -- an event of training, no mistake
+    """The loss became NaN or infinite; the message names the step and the tensor where that appeared first."""
+
+
+class Run:
+    """A module, its optimiser and settings, the step it has reached and the curve so far.
+
+    Raises TrainingError for a module that cannot be trained, for settings the optimiser refuses, and for a folder that
+    cannot be written to.
+    """
+
+    def __init__(
+        self,
+        net: Module,
+        make: Callable[..., Optimizer],
+        settings: dict[str, Any],
+        data: Dataset,
+        folder: Path | None,
+    ) -> None:
+        self.net: Any = net
+        self.folder, self.source = folder, data.source
+        if not callable(getattr(net, "loss", None)):
+            raise TrainingError(f"{type(net).__name__} defines no loss(self, X, Y); write one that returns a scalar J")
+        try:
+            self.opt = make(net.parameters(), lr=settings["lr"])
+        except ValueError as error:
+            raise TrainingError(f"{type(net).__name__} cannot be trained: {error}") from None
+        self.settings = {
+            "model": type(net).__name__,
+            "parameters": {name: shape_text(p.shape) for name, p in net.named_parameters()},
+            **settings,
+            "samples": len(data.train.labels),
+            "checksum": f"{zlib.crc32(_bytes(data.train.Y), zlib.crc32(_bytes(data.train.X))):08x}",
+        }
+        self.step = 0
+        self.curve: list[list[float]] = []
+        self.finite: list[Array] = []  # the last values of the parameters whose loss was finite
+        if folder is not None:
+            _make_folder(folder)
+
+    def value(self, J: Any) -> float:
+        """Return the value of a loss, or say what is wrong with it."""
+        if isinstance(J, Tensor) and J.size == 1 and J.requires_grad:
+            return float(J.item())
+        raise TrainingError(
+            f"{self.settings['model']}.loss must return one number, a tensor computed from the parameters, such as the "
+            f".mean() over the samples; it returned {describe(J)}"
+        )
+
+    def remember(self) -> None:
+        """Keep the parameters, which have just given a finite loss; a step replaces values, so this copies nothing."""
+        self.finite = [p._data for p in self.opt.params]
+
+    def save(self) -> None:
+        """Save all that is needed to go on."""
+        if self.folder is not None:
+            facts = {"step": self.step, "settings": self.settings, "curve": self.curve}
+            Checkpoint(self.net.state_dict(), self.opt.state_dict(), facts).save(self.folder / WEIGHTS)
+
+    def restore(self, total: int) -> None:
+        """Go back to where the saved run stopped.
+
+        Raises TrainingError where there is none, where its settings were others, or where it has made more than `total`
+        steps.
+        """
+        assert self.folder is not None
+        path = self.folder / WEIGHTS
+        if not path.is_file():
+            raise TrainingError(f"{path}: there is no saved run to resume; start one without resume")
+        saved = Checkpoint.load(path)
+        facts = saved.facts
+        if "diverged" in facts:
+            raise TrainingError(f"{path}: this run diverged at step {facts['diverged']}; start again with a smaller lr")
+        if not {"step", "settings", "curve"} <= facts.keys():
+            raise TrainingError(f"{path}: holds weights, but no run that could go on; start again without resume")
+        was = facts["settings"]
+        others = [f"{k} was {was.get(k)}, now {now}" for k, now in self.settings.items() if was.get(k) != now]
+        if others:
+            raise TrainingError(f"{path}: the run cannot go on with other settings: {'; '.join(others)}")
+        if facts["step"] > total:
+            raise TrainingError(f"{path}: this run has made {facts['step']} steps, more than {total}; ask for more")
+        try:
+            self.net.load_state_dict(saved.weights)
+            self.opt.load_state_dict(saved.optimizer)
+        except ValueError as error:
+            raise TrainingError(f"{path}: {error}; start again without resume") from None
+        self.step, self.curve = facts["step"], facts["curve"]
+
+    def diverged(self, X: Array, Y: Array, what: str) -> Diverged:
+        """Go back to the last weights that were good, save them, and return the error that says where it began."""
+        where = _first_bad(capture(self.net.loss, X, Y).vertices)
+        saved = "; no weights were saved"
+        if self.finite:
+            for p, value in zip(self.opt.params, self.finite, strict=True):
+                p.assign(value)
+            saved = "; the net has the last weights whose loss was finite"
+            if self.folder is not None:
+                path = self.folder / WEIGHTS
+                Checkpoint(self.net.state_dict(), facts={"diverged": self.step + 1}).save(path)
+                saved = f"; the last weights whose loss was finite are in {path}"
+        self.write("diverged", None)
+        smaller = f"try a smaller learning rate than {self.settings['lr']:g}"
+        return Diverged(f"diverged: {what}, and the first value that is not finite is in {where}{saved}; {smaller}")
+
+    def write(self, state: str, test_accuracy: float | None) -> dict[str, Any]:
+        """Return the metrics, and write them and the pictures into the folder."""
+        metrics = {"state": state, "test_accuracy": test_accuracy, "steps": self.step, **self.settings}
+        metrics |= {"data": self.source, "versions": versions(), "curve": self.curve}
+        if self.folder is not None:
+            write_record(self.folder, self.net, metrics)
+        return metrics
+
+
+def _first_bad(vertices: tuple[Vertex, ...]) -> str:
+    """Name the first tensor of a graph that holds a NaN or an infinity, and how it was made."""
+    for vertex in vertices:
+        if vertex.value is not None and not np.isfinite(vertex.value).all():
+            inputs = ", ".join(vertices[i].name or vertices[i].kind for i in vertex.inputs)
+            made = f"{vertex.op.name}({inputs})" if vertex.op else vertex.kind
+            kind = "NaN" if np.isnan(vertex.value).any() else "infinity"
+            return f"{vertex.name or 'an unnamed tensor'} = {made}, {shape_text(vertex.shape)}: {kind}"
+    return "the loss"
+
+
+def _bytes(columns: Array) -> memoryview:
+    return np.ascontiguousarray(columns.T).data  # no copy where samples are rows in memory
+
+
+def _make_folder(folder: Path) -> None:
+    """Make sure, before any work is done, that a run can be saved there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise TrainingError(f"{folder}: cannot write there ({error.strerror}); name another output folder") from None
