@@ -77,7 +77,22 @@ def test_links_and_files_named_in_pages_exist(page: Path) -> None:
         assert (ROOT / path).exists(), f"{page.name} names {path}"
 
 
-ORDER = ["tensor", "op", "ops", "graph", "autodiff", "nn", "optim", "data", "modelfile", "draw", "train", "cli"]
+ORDER = [
+    "tensor",
+    "messages",
+    "op",
+    "ops",
+    "protocols",
+    "graph",
+    "autodiff",
+    "nn",
+    "optim",
+    "data",
+    "modelfile",
+    "draw",
+    "train",
+    "cli",
+]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tinygrad_lite").rglob("*.py")), ids=lambda path: path.stem)

@@ -456,7 +456,7 @@ def test_indices_equal_numpys(index: Any) -> None:
 
 def test_messages_name_both_operands() -> None:
     W, X = Tensor(np.ones((10, 784)), name="W1"), Tensor(np.ones((100, 784)), name="X")
-    with pytest.raises(ValueError, match=r"W1 \(10×784\), X \(100×784\).*inner sizes 784 and 100.*a @ b.T would fit"):
+    with pytest.raises(ValueError, match=r"W1 \(10×784\), X \(100×784\).*inner sizes 784 and 100.*W1 @ X.T would fit"):
         W @ X
     with pytest.raises(ValueError, match=r"W1 \(10×784\), b \(10,\)"):
         W + Tensor(np.ones(10), name="b")

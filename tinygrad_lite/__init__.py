@@ -12,7 +12,7 @@ Tensor([[3., 4.]], dtype=float32)
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import nn, ops, optim
+from . import nn, ops, optim, protocols  # noqa: F401
 from .autodiff import grad, gradients, value_and_grad
 from .graph import Graph, capture
 from .op import no_grad

@@ -27,7 +27,8 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import numpy as np
 from numpy import ndarray
 
-from .tensor import Node, Tensor, as_array, describe, is_array, new_tensor, shape_text, tick
+from .messages import explain
+from .tensor import Node, Tensor, as_array, is_array, new_tensor, tick
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -107,23 +108,35 @@ RELATION, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 @dataclass(eq=False, repr=False)  # what is not generated is not paid for at import
 class Op:
-    """One operation.  Everything else about it (method, label, equation, test, kernel) follows from this record."""
+    """One operation.  Everything else about it (method, label, equation, test, kernel) follows from this record.
+
+    - `forward`: arrays in, array out; `vjps`: one rule per input, none for a result that is not a float (comparisons).
+    - `text`, `latex`: how it is written; `{0}`, `{1}` are the inputs, `{axis}` etc. the parameters; `precedence`: how
+      strongly that binds.
+    - `domain`: per input, where it is differentiable; `kink(*inputs, **params)` is zero exactly where it is continuous but
+      not differentiable; `convention` says which derivative is taken there.
+    - `numpy`: the NumPy function it answers to; `methods`: further names on Tensor, such as `__add__`.
+    - `broadcasts`: the inputs broadcast, so a gradient may have to be summed back.
+    - `saves`: forward returns (result, by-product); the rules get the by-product as `saved`, and None when they run on
+      tensors, because then it must be computed from them to be differentiated.
+    - `variadic`: the function takes a list of arrays, and its one rule gets the number of the input first.
+    """
 
     name: str
     forward: Callable[..., Any]
+    signature: inspect.Signature
     vjps: Sequence[Rule | None] | Each
     text: str
-    latex: str
-    precedence: int
-    domain: Sequence[Domain]
-    kink: Callable[..., Any] | None
-    convention: str
-    numpy: Callable[..., Any] | None
-    methods: Sequence[str]
-    broadcasts: bool
-    variadic: bool
-    saves: bool
-    signature: inspect.Signature
+    latex: str = ""
+    precedence: int = ATOM
+    domain: Sequence[Domain] = ()
+    kink: Callable[..., Any] | None = None
+    convention: str = ""
+    numpy: Callable[..., Any] | None = None
+    methods: Sequence[str] = ()
+    broadcasts: bool = False
+    saves: bool = False
+    variadic: bool = False
     face: Callable[..., Any] = field(init=False)
     plans: dict[int, Plan] = field(default_factory=dict)
 
@@ -178,63 +191,29 @@ OUT = -1  # stands for the result where inputs are numbered
 REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__pow__", "__matmul__"}
 
 
-def op(
-    *vjps: Rule | None,
-    text: str,
-    latex: str | None = None,
-    precedence: int = ATOM,
-    domain: Sequence[Domain] | None = None,
-    kink: Callable[..., Any] | None = None,
-    convention: str = "",
-    numpy: Callable[..., Any] | None = None,
-    methods: Sequence[str] = (),
-    broadcasts: bool = False,
-    variadic: bool = False,
-    saves: bool = False,
-    inputs: int = 1,
-) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]:
-    """Make the function under it an op: register it, and give it the history-writing public face.
+def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]:
+    """Make the function under it an op: register it, and give it the face that writes history.
 
-    - `vjps`: one rule per input (see the head of this file); none at all for a result that is not a float (comparisons).
-    - `text`, `latex`: how it is written; `{0}`, `{1}` are the inputs, `{axis}` etc. the parameters.
-    - `domain`: per input, where it is differentiable; `kink(*inputs, **params)` is zero exactly where it is not, though
-      it is continuous; `convention` says which derivative is taken there.
-    - `numpy`: the NumPy function it answers to; `methods`: further names on Tensor, such as `__add__`.
-    - `broadcasts`: the inputs broadcast, so a gradient may have to be summed back.
-    - `saves`: forward returns (result, by-product); the rules get the by-product as `saved`, and None when they run on
-      tensors, because then it must be computed from them to be differentiated.
-    - `variadic`: the function takes any number of arrays, and its one rule gets the number of the input first.
+    `fields` are those of `Op`; `inputs` is the number of arrays where there are no rules to count.
     """
 
     def register(function: Callable[P, Any]) -> Callable[P, Tensor]:
         name = function.__name__
-        body: Callable[..., Any] = function
-        count = max(len(vjps), inputs)
-        record = Op(
-            name=name,
-            forward=wraps(function)(lambda *arrays, **params: body(arrays, **params)) if variadic else function,
-            vjps=Each(vjps[0]) if variadic and vjps[0] else vjps,
-            text=text,
-            latex=text if latex is None else latex,
-            precedence=precedence,
-            domain=domain or (REAL,) * count,
-            kink=kink,
-            convention=convention,
-            numpy=numpy,
-            methods=methods,
-            broadcasts=broadcasts,
-            variadic=variadic,
-            saves=saves,
-            signature=inspect.signature(function),
-        )
         if name in REGISTRY:
             raise ValueError(f"an op named {name!r} is registered already; choose another name")
+        body: Callable[..., Any] = function
+        record = Op(name, body, inspect.signature(function), vjps, **fields)
+        record.latex = record.latex or record.text
+        record.domain = record.domain or (REAL,) * max(len(vjps), inputs)
+        if record.variadic and vjps[0] is not None:
+            record.forward = wraps(body)(lambda *arrays, **params: body(arrays, **params))
+            record.vjps = Each(vjps[0])
         REGISTRY[name] = record
         face = _face(record, function)
         record.face = face
-        if not variadic:
+        if not record.variadic:
             setattr(Tensor, name, face)
-        for method in methods:
+        for method in record.methods:
             if method in REFLECTED:
                 setattr(Tensor, method, lambda a, b: apply(record, (a, b), NO_PARAMS))
                 setattr(Tensor, f"__r{method[2:]}", lambda b, a: apply(record, (a, b), NO_PARAMS))
@@ -301,7 +280,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         out = op.forward(*values, **params) if params else op.forward(*values)
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         kind = next((k for k in (IndexError, ValueError) if isinstance(error, k)), TypeError)
-        raise kind(_explain(op, inputs, params, error)) from error
+        raise kind(explain(op, inputs, params, error)) from error
     if op.saves:
         out, saved = out
     if type(out) is not ndarray and isinstance(out, np.generic):
@@ -393,9 +372,7 @@ def _plain(op: Op, x: Any, alone: bool) -> Any:
     if kind in NUMBERS:
         return as_array(x) if alone else x
     if isinstance(x, np.generic):
-        return (
-            np.asarray(x) if alone else x.item()
-        )  # np.float64(2) must not promote a float32 tensor any more than 2.0 does
+        return np.asarray(x) if alone else x.item()  # np.float64(2) must promote no more than 2.0 does
     if is_array(x) or isinstance(x, list | tuple | float | int):
         return as_array(x)
     raise TypeError(
@@ -408,55 +385,3 @@ def _compared(op: Op, a: Tensor, b: Any) -> Any:
     """Compare elementwise; what is no number and no array is simply not equal, as everywhere in Python."""
     comparable = isinstance(b, Tensor | np.generic | float | int | list | tuple) or is_array(b)
     return apply(op, (a, b), NO_PARAMS) if comparable else NotImplemented
-
-
-def _explain(op: Op, inputs: Sequence[Any], params: dict[str, Any], error: Exception) -> str:
-    """Turn NumPy's message into one that names the operands, their shapes and the way out."""
-    given = ", ".join(describe(x) for x in inputs)
-    shapes = [np.shape(x._data if isinstance(x, Tensor) else x) for x in inputs]
-    if op.name == "matmul" and all(shapes):
-        a, b = shapes
-        inner = a[-1], b[-2] if len(b) > 1 else b[0]
-        if inner[0] != inner[1]:
-            hint = ""
-            if len(a) == len(b) == 2:
-                fits = [("a.T @ b", a[0] == b[0]), ("a @ b.T", a[1] == b[1]), ("b @ a", b[1] == a[0])]
-                hint = "".join(f"; {form} would fit" for form, fit in fits if fit)
-            return f"matmul: {given} do not fit: the inner sizes {inner[0]} and {inner[1]} differ{hint}"
-    if op.name == "matmul" and not all(shapes):
-        return f"matmul: {given}: both sides must be matrices or vectors; multiply by a number with *"
-    if op.broadcasts and len(shapes) > 1:
-        try:
-            np.broadcast_shapes(*shapes)
-        except ValueError:
-            return f"{op.name}: {given} do not broadcast: aligned at the last axis, sizes must be equal or 1" + (
-                "; a bias per row of a rows × samples matrix has the shape rows × 1" * (op.name == "add")
-            )
-    settings = "".join(f", {name}={value!r}" for name, value in params.items())
-    return f"{op.name}({given}{settings}): {error}"
-
-
-def _array_function(_tensor: Tensor, function: Any, _types: Any, args: Any, kwargs: Any) -> Any:
-    """NumPy's protocol for functions: `np.sum(t)` and what else the table answers to is recorded; the rest refuses."""
-    if function in (np.shape, np.ndim, np.size):
-        return function(*(x._data if isinstance(x, Tensor) else x for x in args), **kwargs)
-    record = next((record for record in REGISTRY.values() if record.numpy is function), None)
-    if record is None:
-        raise TypeError(
-            f"np.{function.__name__} cannot be differentiated; use a function of tinygrad_lite, or pass t.numpy() where "
-            "no gradient is needed"
-        )
-    return record(*args, **kwargs)
-
-
-def _array_ufunc(tensor: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-    """NumPy's protocol for elementwise functions: `np.exp(t)`, `array * t`."""
-    if method != "__call__" or kwargs.get("out") is not None:
-        raise TypeError(f"np.{ufunc.__name__} on a tensor can only be called, without out= (no .{method})")
-    return _array_function(tensor, ufunc, (), args, kwargs)
-
-
-setattr(Tensor, "__array_function__", _array_function)  # noqa: B010 -- the class is declared below the table
-setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010
-
-__all__ = ["Domain", "Mode", "Op", "apply", "no_grad", "op", "recording", "shape_text", "unbroadcast"]
