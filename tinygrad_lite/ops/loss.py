@@ -21,7 +21,7 @@ def one_hot(labels: Any, shape: tuple[int, ...], axis: int, dtype: Any) -> Any:
 
 def _excess(g: Any, _out: Any, z: Any, y: Any, axis: int, saved: Any) -> Any:
     """∂L/∂z = g (softmax(z) Σy − y), which is g (softmax(z) − y) for labels that sum to 1."""
-    g = reshape(g, kept(z.shape, axis))
+    g = g.reshape(kept(z.shape, axis))
     integers = y.shape != z.shape
     y = one_hot(y, z.shape, axis, z.dtype) if integers else y
     if saved is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from ..op import PRODUCT, op
 from ..tensor import ArrayLike
 from .elementwise import astype, exp, floating
-from .shape import broadcast_to, reshape
+from .shape import broadcast_to
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 
@@ -34,7 +34,7 @@ def kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
 
 def spread(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
     """Give a reduced array its reduced axes back, with length 1, so that it broadcasts against `shape`."""
-    return g if keepdims or g.ndim == 0 else reshape(g, kept(shape, axis))
+    return g if keepdims or g.ndim == 0 else g.reshape(kept(shape, axis))
 
 
 @op(
