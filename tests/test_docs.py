@@ -68,6 +68,10 @@ def test_every_op_has_a_docstring_with_an_example(name: str) -> None:
     assert ">>>" in (REGISTRY[name].forward.__doc__ or "")
 
 
+def test_every_op_is_public() -> None:
+    assert set(REGISTRY) == set(tl.ops.__all__) <= set(tl.__all__)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_and_files_named_in_pages_exist(page: Path) -> None:
     text = page.read_text("utf-8")
