@@ -229,13 +229,13 @@ def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable
 def _face(op: Op, function: Callable[..., Any]) -> Callable[..., Tensor]:
     """Make the public function of an op: sort the arguments into arrays and parameters, then apply."""
     count, defaults, names = len(op.domain), op.defaults, list(op.signature.parameters)
-    plain = len(names) == count and not op.variadic
+    complete = len(defaults) == len(names) - count and not op.variadic
 
     def face(*args: Any, **kwargs: Any) -> Any:
         if _mode.get() is ARRAYS:
             return function(*args, **kwargs)[0] if op.saves else function(*args, **kwargs)
-        if plain and not kwargs and len(args) == count:
-            return apply(op, args, NO_PARAMS)
+        if complete and not kwargs and len(args) == count:
+            return apply(op, args, defaults)
         params = {**defaults, **kwargs}
         if len(args) != count or len(params) != len(names) - count:
             params = _bound(op, args, kwargs)
