@@ -138,7 +138,7 @@ def test_a_full_disk_is_one_sentence(data: Path, monkeypatch: pytest.MonkeyPatch
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    fails(2, "the file system: No space left on device", "train", NOTES, "--data", data, "--steps", 1)
+    fails(2, "weights.safetensors: No space left on device", "train", NOTES, "--data", data, "--steps", 1)
 
 
 def test_resume_from_the_command_line(data: Path, here: Path) -> None:

@@ -72,6 +72,24 @@ def test_every_op_is_public() -> None:
     assert set(REGISTRY) == set(tl.ops.__all__) <= set(tl.__all__)
 
 
+def test_the_model_in_the_readme_is_the_model_file() -> None:
+    """Word for word, but for docstrings and the annotations of the class."""
+
+    class Bare(ast.NodeTransformer):
+        def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+            return None if isinstance(node.value, ast.Constant) else node
+
+        def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign | None:
+            return None if node.value is None else node
+
+    def model(source: str) -> str:
+        classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+        return ast.unparse(Bare().visit(classes[0]))
+
+    (block,) = (b for b in re.findall(r"```python\n(.*?)```", PAGES[0].read_text("utf-8"), re.DOTALL) if "class " in b)
+    assert model(block) == model((ROOT / "models/mnist_two_layer.py").read_text("utf-8"))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_and_files_named_in_pages_exist(page: Path) -> None:
     text = page.read_text("utf-8")
@@ -82,6 +100,7 @@ def test_links_and_files_named_in_pages_exist(page: Path) -> None:
 
 
 ORDER = [
+    "files",
     "tensor",
     "messages",
     "op",

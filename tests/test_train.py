@@ -23,6 +23,7 @@ from models.mnist_two_layer import TwoLayer
 from tinygrad_lite import nn
 from tinygrad_lite import train as package
 from tinygrad_lite.data import Dataset, Split, digits
+from tinygrad_lite.files import replace_file
 from tinygrad_lite.train import (
     Display,
     Diverged,
@@ -34,7 +35,7 @@ from tinygrad_lite.train import (
     record,
     train,
 )
-from tinygrad_lite.train.checkpoint import Checkpoint, replace_file
+from tinygrad_lite.train.checkpoint import Checkpoint
 
 INPUTS, CLASSES, M = 6, 4, 37
 
@@ -148,6 +149,28 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     assert resumed == whole
     for name in ("weights.safetensors", "metrics.json"):
         assert (part / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_what_is_not_said_is_as_in_the_saved_run(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"optimizer": "adam", "batch_size": 8, "lr": 0.01, "seed": 3}
+    whole = train(new_net(), DATA, steps=40, **options)
+    with pytest.raises(Interrupted):
+        train(new_net(), DATA, steps=40, out=tmp_path, report=interrupt_at(13), **options)
+    assert train(new_net(), DATA, out=tmp_path, resume=True) == whole
+
+
+def test_scores_that_are_not_finite_are_refused() -> None:
+    net = new_net()
+    net.b2.assign(np.full((CLASSES, 1), np.nan))
+    with pytest.raises(TrainingError, match="scores that are not finite"):
+        accuracy(net, DATA.test)
+
+
+@pytest.mark.parametrize("facts", [[1], {"step": "x", "settings": 3, "curve": None}, {"step": 1}])
+def test_facts_of_a_stranger_are_no_run(facts: Any, tmp_path: Path) -> None:
+    Checkpoint(new_net().state_dict(), facts=facts).save(tmp_path / "weights.safetensors")
+    with pytest.raises(TrainingError, match="no run that could go on"):
+        train(new_net(), DATA, out=tmp_path, resume=True)
 
 
 @each_run
@@ -319,7 +342,7 @@ def test_the_tensor_where_it_began_is_named(tmp_path: Path) -> None:
 
 
 def test_good_weights_survive_a_last_step_that_overflows(tmp_path: Path) -> None:
-    with pytest.raises(Diverged, match=r"not finite after step 1, .* in W[12] = parameter, .*: NaN"):
+    with pytest.raises(Diverged, match=r"after the last step, 1, the loss is nan, .* in W[12] = parameter, .*: NaN"):
         train(new_net(), DATA, steps=1, lr=1e39, out=tmp_path)
     net = new_net(seed=5)
     load_weights(net, tmp_path / "weights.safetensors")
@@ -404,12 +427,20 @@ class NoLoss(nn.Module):
         self.w = nn.Parameter([1.0])
 
 
+class NoForward(NoLoss):
+    def loss(self, X: Any, Y: Any) -> Any:
+        return (self.w * X).mean()
+
+
 class ManyLosses(NoLoss):
+    def forward(self, X: Any) -> Any:
+        return X
+
     def loss(self, X: Any, Y: Any) -> Any:
         return self.w * X
 
 
-class NumberLoss(NoLoss):
+class NumberLoss(ManyLosses):
     def loss(self, X: Any, Y: Any) -> Any:
         return 3.0
 
@@ -428,6 +459,7 @@ BAD: list[tuple[nn.Module, dict[str, Any], str]] = [
     (new_net(), {"lr": 0.0}, "learning rate lr must be a positive number"),
     (NoLoss(), {}, r"NoLoss defines no loss\(self, X, Y\)"),
     (nn.Module(), {}, "Module defines no loss"),
+    (NoForward(), {}, r"NoForward defines no forward\(self, X\)"),
     (ManyLosses(), {}, r"ManyLosses.loss must return one number, .*\.mean\(\).* it returned .*6×37"),
     (NumberLoss(), {}, r"must return one number, a tensor .*; it returned 3\.0"),
     (

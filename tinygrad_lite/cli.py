@@ -100,18 +100,18 @@ COUNT = click.IntRange(min=1)
 @click.option("--steps", type=COUNT, help="Steps to make in all; default: 500.")
 @click.option("--epochs", type=COUNT, help="Passes over the data, instead of --steps.")
 @click.option("--batch-size", type=COUNT, help="Samples per step; default: all.")
-@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), default="sgd", show_default=True)
+@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), help="Default: sgd.")
 @click.option("--lr", type=float, help="Learning rate; default: 0.1, for adam 0.003.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and batches.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of weights and batches; default: 0.")
 @OUT
-@click.option("--resume", is_flag=True, help="Go on with the run saved in the folder.")
-def train(model: Path, data: str | None, out: Path | None, seed: int, **options: Any) -> None:
+@click.option("--resume", is_flag=True, help="Go on with the run saved in the folder, with its settings.")
+def train(model: Path, data: str | None, out: Path | None, seed: int | None, **options: Any) -> None:
     """Train MODEL on MNIST; without options by full-batch gradient descent, 500 steps of 0.1."""
     from .data import mnist
     from .train import Display
     from .train import train as run
 
-    net = _open(model, seed)
+    net = _open(model, seed or 0)
     dataset = mnist(data)
     out = out or _folder(model)
     size = sum(p.size for p in net.parameters())

@@ -43,7 +43,8 @@ def load_model(path: str | os.PathLike[str]) -> type[Module]:
         code = compile(tree, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
         text = f": {error.text.strip()}" if error.text else ""
-        raise ModelFileError(f"{path}, line {error.lineno}: {error.msg}{text}") from None
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise ModelFileError(f"{path}{line}: {error.msg}{text}") from None
     except ValueError as error:  # a null byte, up to Python 3.11
         raise ModelFileError(f"{path}: {error}") from None
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from types import FrameType
 
+from ..files import replace_file
 from ..graph import Graph, graph_of, identity
 from ..tensor import Tensor, is_array
 from .dot import Dot, to_dot
@@ -74,18 +75,19 @@ class Drawing:
                 f"a drawing cannot be saved as {path.name!r}: its suffix must be .svg, .png, .pdf or .dot"
             )
         if not path.parent.is_dir():
-            raise DrawingError(f"the folder {path.parent} does not exist; make it first")
+            wrong = "is a file" if path.parent.exists() else "does not exist; make it first"
+            raise DrawingError(f"the folder {path.parent} {wrong}")
         if form == "dot":
-            _write(path, self.dot.encode())
+            replace_file(path, lambda file: file.write_bytes(self.dot.encode()))
             return
         self._check_size()
         try:
             picture = render(self.dot, form)
         except DrawingError as error:
             beside = path.with_suffix(".dot")
-            _write(beside, self.dot.encode())
+            replace_file(beside, lambda file: file.write_bytes(self.dot.encode()))
             raise DrawingError(f"{error}. The DOT text was written to {beside} instead") from None
-        _write(path, picture)
+        replace_file(path, lambda file: file.write_bytes(picture))
 
     def _check_size(self) -> None:
         if self._dot.size > LIMIT:
@@ -134,16 +136,6 @@ def _variables(frame: FrameType) -> dict[int, str]:
             if name.isidentifier() and name[0] != "_" and (isinstance(value, Tensor) or is_array(value)):
                 names[identity(value)] = name
     return names
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file in one step: whoever reads it sees the old content or the new, never half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _count(n: int, thing: str) -> str:

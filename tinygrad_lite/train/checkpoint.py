@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tinygrad_lite.files import replace_file
 from tinygrad_lite.nn import Module
 
 Array = np.ndarray[Any, Any]
@@ -59,6 +59,7 @@ class Checkpoint:
             raise TrainingError(f"{path}: no such file; train first, or name the folder of a finished run") from None
         except (SafetensorError, OSError, ValueError) as error:
             raise TrainingError(f"{path}: no weights can be read from it ({error}); train again") from None
+        facts = facts if isinstance(facts, dict) else {}
         weights = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
         state = {name.removeprefix(STATE): array for name, array in arrays.items() if name.startswith(STATE)}
         return cls(weights, state, facts)
@@ -75,13 +76,3 @@ def load_weights(net: Module, path: str | os.PathLike[str]) -> None:
         raise
     except ValueError as error:
         raise TrainingError(f"{path}: {error}; name the weights that this model was trained to") from None
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` make a file beside `path`, then put it in its place in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -22,9 +22,9 @@ CHUNK = 2048  # columns at a time: small enough for the cache, large enough for 
 def scores(net: Module, X: Array) -> Array:
     """Return `net(X)`, classes × m, for samples X (inputs × m), computed a chunk of columns at a time.
 
-    Raises TrainingError where the model does not return one column per sample.
+    Raises TrainingError where the model does not return one column of finite numbers per sample.
     """
-    with no_grad():
+    with no_grad(), np.errstate(all="ignore"):  # what is not finite is refused below
         parts = [_outputs(net, X[:, i : i + CHUNK]) for i in range(0, X.shape[1], CHUNK)]
     return np.concatenate(parts, axis=1)
 
@@ -57,6 +57,10 @@ def _outputs(net: Module, X: Array) -> Array:
     if array.ndim != 2 or array.shape[1] != X.shape[1]:
         raise TrainingError(
             f"{type(net).__name__}.forward must return classes × {X.shape[1]} for an input of {shape_text(X.shape)}, "
-            f"one column per sample, but it returned {shape_text(array.shape)}"
+            f"one column per sample, but it returned {'None' if out is None else shape_text(array.shape)}"
+        )
+    if not np.isfinite(array).all():
+        raise TrainingError(
+            f"{type(net).__name__} gives scores that are not finite; train it with a smaller learning rate"
         )
     return array

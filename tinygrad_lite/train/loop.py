@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_lite.nn import Module
+from tinygrad_lite.op import no_grad
 from tinygrad_lite.optim import SGD, Adam, Optimizer
 
 from .checkpoint import Array, TrainingError
 from .evaluate import CHUNK, accuracy, scores
-from .run import Run
+from .run import Run, saved_run
 
 if TYPE_CHECKING:
     from tinygrad_lite.data import Dataset, Split
@@ -49,9 +50,9 @@ def train(
     steps: int | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
-    optimizer: str = "sgd",
+    optimizer: str | None = None,
     lr: float | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     report: Report | None = None,
@@ -68,7 +69,8 @@ def train(
     batch before the step; the accuracy is that of its first 2,048 samples: all of 60,000 would cost a third of a step.
 
     With `out`, the folder gets weights.safetensors, metrics.json, curve.png and graph.svg.  The weights are also saved
-    once a minute and on Ctrl-C; `resume=True` goes on from them, bit for bit as if the run had never stopped.
+    once a minute and on Ctrl-C; `resume=True` goes on from them, bit for bit as if the run had never stopped.  What is not
+    said then is as it was; only the length of the run may change.
 
     Raises TrainingError for what cannot be trained, saved or resumed; Diverged where the loss is not finite (saved are
     the last weights whose loss was finite); Interrupted, a KeyboardInterrupt, on Ctrl-C.
@@ -88,44 +90,40 @@ def train(
     _check(steps=steps, epochs=epochs, batch_size=batch_size)
     if steps is not None and epochs is not None:
         raise TrainingError(f"steps={steps} and epochs={epochs} both say how long the run is; give one of them")
-    if seed < 0:
-        raise TrainingError(f"the seed must not be negative, but it is {seed}")
-    if optimizer not in OPTIMIZERS:
-        raise TrainingError(f"no optimizer is called {optimizer!r}; choose one of {', '.join(OPTIMIZERS)}")
     if resume and out is None:
         raise TrainingError("there is nothing to resume without a folder; give out=")
-    make, default = OPTIMIZERS[optimizer]
-    settings = {
-        "optimizer": optimizer,
-        "lr": default if lr is None else lr,
-        "batch_size": batch_size,
-        "seed": seed,
-    }
-    run = Run(net, make, settings, data, None if out is None else Path(out))
-    per_epoch = ceil(len(data.train.labels) / batch_size) if batch_size else 1
-    total = epochs * per_epoch if epochs else steps or STEPS
-    if resume:
-        run.restore(total)
-    with (
-        _deferred_interrupt() as interrupts,
-        np.errstate(all="ignore"),
-    ):  # a loss that is not finite ends the run
-        _go(run, _batches(data.train, batch_size, seed, run.step), total, interrupts, report)
+    saved = saved_run(Path(out)) if resume and out is not None else None
+    given = {"optimizer": optimizer, "lr": lr, "batch_size": batch_size, "seed": seed}
+    was: dict[str, Any] = saved.facts["settings"] if saved else {"optimizer": "sgd", "seed": 0}
+    settings: dict[str, Any] = {name: was.get(name) if value is None else value for name, value in given.items()}
+    if settings["optimizer"] not in OPTIMIZERS:
+        raise TrainingError(f"no optimizer is called {optimizer!r}; choose one of {', '.join(OPTIMIZERS)}")
+    make, default = OPTIMIZERS[settings["optimizer"]]
+    settings["lr"] = default if settings["lr"] is None else settings["lr"]
+    size, number = settings["batch_size"], settings["seed"]
+    if number < 0:
+        raise TrainingError(f"the seed must not be negative, but it is {number}")
+    per_epoch = ceil(len(data.train.labels) / size) if size else 1
+    total = epochs * per_epoch if epochs else steps or (saved.facts["total"] if saved else STEPS)
+    run = Run(net, make, settings, data, None if out is None else Path(out), total)
+    if saved:
+        run.restore(saved)
+    # A loss that is not finite ends the run, with more to say than NumPy's warnings.
+    with _deferred_interrupt() as interrupts, np.errstate(all="ignore"):
+        _go(run, _batches(data.train, size, number, run.step), interrupts, report)
         run.save()
-    if run.step < total:
-        run.write("interrupted", None)
-        saved = "" if out is None else f"; the run is saved in {out}"
-        raise Interrupted(f"interrupted after step {run.step} of {total}{saved}")
-    return run.write("finished", accuracy(net, data.test))
+        if run.step < total:
+            run.write("interrupted", None)
+            where = "" if out is None else f"; the run is saved in {out}"
+            raise Interrupted(f"interrupted after step {run.step} of {total}{where}")
+        return run.write("finished", accuracy(net, data.test))
 
 
-def _go(
-    run: Run, batches: Iterator[tuple[Array, Array]], total: int, interrupts: list[int], report: Report | None
-) -> None:
+def _go(run: Run, batches: Iterator[tuple[Array, Array]], interrupts: list[int], report: Report | None) -> None:
     """Make the steps that are missing, or as many as Ctrl-C allows."""
     net, opt = run.net, run.opt
     correct, saved_at = run.curve[-1][2] if run.curve else 0.0, monotonic()
-    while run.step < total and not interrupts:
+    while run.step < run.total and not interrupts:
         X, Y = next(batches)
         J = net.loss(X, Y)
         loss = run.value(J)
@@ -141,12 +139,17 @@ def _go(
         opt.step()
         run.step += 1
         if report is not None:
-            report(run.step, total, loss, correct)
+            report(run.step, run.total, loss, correct)
         if monotonic() - saved_at > SAVE_EVERY:
             run.save()
             saved_at = monotonic()
-    if not all(np.isfinite(p.numpy()).all() for p in net.parameters()):
-        raise run.diverged(*next(batches), f"the weights are not finite after step {run.step}")
+    if interrupts:
+        return
+    X, Y = next(batches)
+    with no_grad():  # the last step may have been the one too far
+        loss = float(np.asarray(net.loss(X, Y)))
+    if not isfinite(loss) or not all(np.isfinite(p.numpy()).all() for p in net.parameters()):
+        raise run.diverged(X, Y, f"after the last step, {run.step}, the loss is {loss}")
 
 
 def _check(**counts: int | None) -> None:

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lite.files import replace_file
 from tinygrad_lite.nn import Module
-
-from .checkpoint import replace_file
 
 
 def versions() -> dict[str, str]:

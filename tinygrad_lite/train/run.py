@@ -40,11 +40,16 @@ class Run:
         settings: dict[str, Any],
         data: Dataset,
         folder: Path | None,
+        total: int,
     ) -> None:
         self.net: Any = net
-        self.folder, self.source = folder, data.source
+        self.folder, self.source, self.total = folder, data.source, total
         if not callable(getattr(net, "loss", None)):
             raise TrainingError(f"{type(net).__name__} defines no loss(self, X, Y); write one that returns a scalar J")
+        if type(net).forward is Module.forward:
+            raise TrainingError(
+                f"{type(net).__name__} defines no forward(self, X); write one that returns a column of scores per sample"
+            )
         try:
             self.opt = make(net.parameters(), lr=settings["lr"])
         except ValueError as error:
@@ -68,7 +73,7 @@ class Run:
             return float(J.item())
         raise TrainingError(
             f"{self.settings['model']}.loss must return one number, a tensor computed from the parameters, such as the "
-            f".mean() over the samples; it returned {describe(J)}"
+            f".mean() over the samples; it returned {'None' if J is None else describe(J)}"
         )
 
     def remember(self) -> None:
@@ -78,31 +83,24 @@ class Run:
     def save(self) -> None:
         """Save all that is needed to go on."""
         if self.folder is not None:
-            facts = {"step": self.step, "settings": self.settings, "curve": self.curve}
+            facts = {"step": self.step, "total": self.total, "settings": self.settings, "curve": self.curve}
             Checkpoint(self.net.state_dict(), self.opt.state_dict(), facts).save(self.folder / WEIGHTS)
 
-    def restore(self, total: int) -> None:
-        """Go back to where the saved run stopped.
+    def restore(self, saved: Checkpoint) -> None:
+        """Go back to where a saved run stopped.
 
-        Raises TrainingError where there is none, where its settings were others, or where it has made more than `total`
-        steps.
+        Raises TrainingError where its settings were others, or where it has made more steps than are asked for.
         """
         assert self.folder is not None
-        path = self.folder / WEIGHTS
-        if not path.is_file():
-            raise TrainingError(f"{path}: there is no saved run to resume; start one without resume")
-        saved = Checkpoint.load(path)
-        facts = saved.facts
-        if "diverged" in facts:
-            raise TrainingError(f"{path}: this run diverged at step {facts['diverged']}; start again with a smaller lr")
-        if not {"step", "settings", "curve"} <= facts.keys():
-            raise TrainingError(f"{path}: holds weights, but no run that could go on; start again without resume")
+        path, facts = self.folder / WEIGHTS, saved.facts
         was = facts["settings"]
         others = [f"{k} was {was.get(k)}, now {now}" for k, now in self.settings.items() if was.get(k) != now]
         if others:
             raise TrainingError(f"{path}: the run cannot go on with other settings: {'; '.join(others)}")
-        if facts["step"] > total:
-            raise TrainingError(f"{path}: this run has made {facts['step']} steps, more than {total}; ask for more")
+        if facts["step"] > self.total:
+            raise TrainingError(
+                f"{path}: this run has made {facts['step']} steps, more than {self.total}; ask for more"
+            )
         try:
             self.net.load_state_dict(saved.weights)
             self.opt.load_state_dict(saved.optimizer)
@@ -124,6 +122,8 @@ class Run:
                 saved = f"; the last weights whose loss was finite are in {path}"
         self.write("diverged", None)
         smaller = f"try a smaller learning rate than {self.settings['lr']:g}"
+        if self.step == 0:
+            smaller = "no step has been made yet, so look at how the loss computes it, and at the data"
         return Diverged(f"diverged: {what}, and the first value that is not finite is in {where}{saved}; {smaller}")
 
     def write(self, state: str, test_accuracy: float | None) -> dict[str, Any]:
@@ -135,11 +135,26 @@ class Run:
         return metrics
 
 
+def saved_run(folder: Path) -> Checkpoint:
+    """Read the run saved in a folder.  Raises TrainingError where there is none that could go on."""
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise TrainingError(f"{path}: there is no saved run to resume; start one without resume")
+    saved = Checkpoint.load(path)
+    facts = saved.facts
+    if "diverged" in facts:
+        raise TrainingError(f"{path}: this run diverged at step {facts['diverged']}; start again with a smaller lr")
+    kinds = {"step": int, "total": int, "settings": dict, "curve": list}
+    if not all(isinstance(facts.get(name), kind) for name, kind in kinds.items()):
+        raise TrainingError(f"{path}: holds weights, but no run that could go on; start again without resume")
+    return saved
+
+
 def _first_bad(vertices: tuple[Vertex, ...]) -> str:
     """Name the first tensor of a graph that holds a NaN or an infinity, and how it was made."""
     for vertex in vertices:
         if vertex.value is not None and not np.isfinite(vertex.value).all():
-            inputs = ", ".join(vertices[i].name or vertices[i].kind for i in vertex.inputs)
+            inputs = ", ".join(vertices[i].name or "…" for i in vertex.inputs)
             made = f"{vertex.op.name}({inputs})" if vertex.op else vertex.kind
             kind = "NaN" if np.isnan(vertex.value).any() else "infinity"
             return f"{vertex.name or 'an unnamed tensor'} = {made}, {shape_text(vertex.shape)}: {kind}"
@@ -152,6 +167,10 @@ def _bytes(columns: Array) -> memoryview:
 
 def _make_folder(folder: Path) -> None:
     """Make sure, before any work is done, that a run can be saved there."""
+    if (folder / WEIGHTS).is_dir():
+        raise TrainingError(
+            f"{folder / WEIGHTS}: is a folder, where the weights are to be saved; name another output folder"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
