@@ -532,3 +532,16 @@ def test_a_bar_on_a_terminal(which: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_public_names_exist() -> None:
     assert all(hasattr(package, name) for name in package.__all__)
+
+
+class Closed(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("stream", [None, Closed()], ids=["closed", "pipe"])
+def test_a_run_goes_on_when_nobody_reads_its_lines(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", None)
+    with Display() as report:
+        assert train(new_net(), DATA, steps=30, report=report)["steps"] == 30

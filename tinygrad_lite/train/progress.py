@@ -19,8 +19,8 @@ class Display:
     """
 
     def __init__(self) -> None:
-        stream = next((s for s in (sys.stderr, sys.stdout) if s.isatty()), None)
-        self.lines = not sys.stdout.isatty()
+        stream = next((s for s in (sys.stderr, sys.stdout) if s is not None and s.isatty()), None)
+        self.lines = sys.stdout is not None and not sys.stdout.isatty()
         self.bar: Any = None
         if stream is not None:
             from rich.console import Console
@@ -56,7 +56,10 @@ class Display:
                 self.bar.start()
         if self.lines and (first or step == total or step * 10 // total != (step - 1) * 10 // total):
             figures = self._figures(now, step, total, loss, accuracy)
-            print(f"step {step}/{total}  {figures}", flush=True)
+            try:
+                print(f"step {step}/{total}  {figures}", flush=True)
+            except OSError:  # whoever read the lines is gone (`| head`); the run goes on
+                self.lines = False
         if self.bar is not None and (now - self.shown > REFRESH or step == total):
             self.shown = now
             figures = self._figures(now, step, total, loss, accuracy)
