@@ -206,16 +206,24 @@ def test_a_resumption_that_forgets_is_noticed(forget: Callable[[Path], None], tm
     assert (net.W1.numpy() != whole.W1.numpy()).any()
 
 
-def test_a_second_ctrl_c_does_not_wait() -> None:
+@pytest.mark.parametrize("later", [0.001, 1.5])
+def test_a_second_ctrl_c_stops_at_once_unless_it_is_a_nervous_finger(
+    later: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("tinygrad_lite.train.loop.monotonic", lambda: clock[0])
+
     def impatient(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
+        clock[0] += later
         signal.raise_signal(signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt) as caught:
-        train(new_net(), DATA, steps=9, report=impatient)
-    assert not isinstance(caught.value, Interrupted)
+        train(new_net(), DATA, steps=9, out=tmp_path, report=impatient)
+    assert isinstance(caught.value, Interrupted) == (later < 1) == (tmp_path / "weights.safetensors").exists()
     assert signal.getsignal(signal.SIGINT) is before
+    assert capsys.readouterr().err.count("stopping after this step") == 1
 
 
 def test_ctrl_c_after_the_last_step_is_too_late() -> None:

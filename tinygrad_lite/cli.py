@@ -110,13 +110,17 @@ def train(model: Path, data: str | None, out: Path | None, seed: int | None, **o
     from .data import mnist
     from .train import Display
     from .train import train as run
+    from .train.checkpoint import WEIGHTS as SAVED
 
     net = _open(model, seed or 0)
     dataset = mnist(data)
     out = out or _folder(model)
     size = sum(p.size for p in net.parameters())
     samples = len(dataset.train.labels)
-    click.echo(f"{type(net).__name__}: {size:,} parameters, {samples:,} samples from {dataset.source}, run in {out}")
+    there = " (replaces the run saved there)" if (out / SAVED).exists() and not options["resume"] else ""
+    click.echo(
+        f"{type(net).__name__}: {size:,} parameters, {samples:,} samples from {dataset.source}, run in {out}{there}"
+    )
     with Display() as display:
         metrics = run(net, dataset, seed=seed, out=out, report=display, **options)
     click.echo(f"test accuracy {metrics['test_accuracy']:.4f}")

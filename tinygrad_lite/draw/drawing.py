@@ -124,7 +124,9 @@ def draw(x: Tensor | Graph, title: str | None = None) -> Drawing:
     if isinstance(x, Tensor):
         x = graph_of(x, names=_variables(sys._getframe(1)))
     if not isinstance(x, Graph):
-        raise TypeError(f"draw takes a tensor or a captured graph, not {type(x).__name__}")
+        raise TypeError(
+            f"draw takes a tensor or a captured graph, such as draw(net.loss(X, Y)), not {type(x).__name__}"
+        )
     return Drawing(x, title)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ OPTIMIZERS: dict[str, tuple[Callable[..., Optimizer], float]] = {
     "adam": (Adam, 3e-3),
 }
 STEPS = 500
+PATIENCE = 1.0  # seconds: a Ctrl-C sooner than this after the first is a nervous finger
 SAVE_EVERY = 60.0  # seconds: what a power cut may cost
 
 
@@ -119,7 +121,7 @@ def train(
         return run.write("finished", accuracy(net, data.test))
 
 
-def _go(run: Run, batches: Iterator[tuple[Array, Array]], interrupts: list[int], report: Report | None) -> None:
+def _go(run: Run, batches: Iterator[tuple[Array, Array]], interrupts: list[float], report: Report | None) -> None:
     """Make the steps that are missing, or as many as Ctrl-C allows."""
     net, opt = run.net, run.opt
     correct, saved_at = run.curve[-1][2] if run.curve else 0.0, monotonic()
@@ -182,14 +184,16 @@ def _batches(split: Split, size: int | None, seed: int, start: int) -> Iterator[
 
 
 @contextmanager
-def _deferred_interrupt() -> Iterator[list[int]]:
-    """Have Ctrl-C put its signal in the list instead of cutting a step in half; a second one raises at once."""
-    asked: list[int] = []
+def _deferred_interrupt() -> Iterator[list[float]]:
+    """Have Ctrl-C put its time in the list instead of cutting a step in half; one more, a second later, raises at once."""
+    asked: list[float] = []
 
-    def ask(number: int, _frame: object) -> None:
-        if asked:
+    def ask(_number: int, _frame: object) -> None:
+        if not asked and sys.stderr is not None:
+            print("stopping after this step; press Ctrl-C once more to stop without saving", file=sys.stderr)
+        elif asked and monotonic() - asked[0] > PATIENCE:
             raise KeyboardInterrupt
-        asked.append(number)
+        asked.append(monotonic())
 
     before = signal.getsignal(signal.SIGINT)
     ours = threading.current_thread() is threading.main_thread() and before not in (None, signal.SIG_IGN)
