@@ -119,7 +119,7 @@ def test_a_stand_in_name_is_not_one_that_is_taken() -> None:
 
 
 def test_what_is_neither_tensor_nor_graph_is_refused() -> None:
-    with pytest.raises(TypeError, match="takes a tensor or a captured graph, .*not list"):
+    with pytest.raises(TypeError, match=r"takes a tensor or a captured graph, .*not list"):
         draw([1.0])  # type: ignore[arg-type]
 
 
