@@ -25,7 +25,9 @@ def _excess(g: Any, _out: Any, z: Any, y: Any, axis: int, saved: Any) -> Any:
     integers = y.shape != z.shape
     y = one_hot(y, z.shape, axis, z.dtype) if integers else y
     if saved is not None:
-        return (saved - y) * g
+        excess = saved - y
+        excess *= g
+        return excess
     p = softmax(z, axis)
     if not integers:
         weight = sum(y, axis, keepdims=True)
@@ -63,11 +65,12 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike, axis: int = -1) 
     p = np.exp(shifted)
     total = np.add.reduce(p, axis=axis, keepdims=True)
     p /= total
-    loss = np.log(total) - shifted  # −log p
+    loss = np.subtract(np.log(total), shifted, out=shifted)  # −log p
     if not weighted:
         return np.take_along_axis(loss, np.expand_dims(y, axis), axis).squeeze(axis), p
-    p = p * np.add.reduce(y, axis=axis, keepdims=True)
-    return np.add.reduce(loss * y, axis=axis), p
+    p *= np.add.reduce(y, axis=axis, keepdims=True)
+    loss *= y
+    return np.add.reduce(loss, axis=axis), p
 
 
 def _check_classes(z: Any, y: Any, axis: int) -> None:
