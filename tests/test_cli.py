@@ -124,6 +124,14 @@ def test_train_then_evaluate_then_predict(data: Path, here: Path, monkeypatch: p
     assert len(shares) == 10
     assert abs(sum(shares) - 100) < 1
 
+    Image.new("L", (28, 28)).save("blank.png")
+    assert run("predict", NOTES, "blank.png").stdout == "blank.png: blank; there is no digit in it\n"
+    assert (
+        run("train", NOTES, "--data", data, "--steps", 1)
+        .stdout.splitlines()[0]
+        .endswith("(replaces the run saved there)")
+    )
+
 
 def test_a_model_that_gives_logits_predicts_probabilities(data: Path, here: Path) -> None:
     path = model(here, LINEAR)

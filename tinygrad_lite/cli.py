@@ -158,14 +158,21 @@ def evaluate(model: Path, data: str | None, out: Path | None, weights: Path | No
 @OUT
 @WEIGHTS
 def predict(model: Path, images: tuple[Path, ...], out: Path | None, weights: Path | None) -> None:
-    """Print the digit that a trained MODEL sees in each of the IMAGES, and the probabilities."""
+    """Print the digit that a trained MODEL sees in each of the IMAGES, and the probabilities.
+
+    An image shows one digit, dark on light or light on dark.  One of 28×28 pixels is taken as it is, another is scaled
+    and centred as MNIST's were.
+    """
     from .data.picture import read_picture
     from .train import probabilities
 
     net = _trained(model, out, weights)
     pictures = [read_picture(path) for path in images]
     P = probabilities(net, np.stack([pixels for pixels, _ in pictures], axis=1))
-    for path, p, (_, inverted) in zip(images, P.T, pictures, strict=True):
+    for path, p, (pixels, inverted) in zip(images, P.T, pictures, strict=True):
+        if not pixels.any():
+            click.echo(f"{path}: blank; there is no digit in it")
+            continue
         click.echo(f"{path}: {p.argmax()}{'  (inverted: dark ink on a bright ground)' if inverted else ''}")
         click.echo("  " + "  ".join(f"{digit} {100 * share:.1f} %" for digit, share in enumerate(p)))
 
