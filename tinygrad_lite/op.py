@@ -1,6 +1,6 @@
 """Op: one record holds everything there is to know about an operation; `apply` runs it and writes the history.
 
-Imports `tensor`, `messages`.  A new op is one function under `@op(...)` in `ops/`; see `ops/elementwise.py` for the pattern:
+Imports `tensor`, `messages`.  A new op is one function under `@op(...)` in `ops/`; see `ops/functions.py` for the pattern:
 
     @op(lambda g, out, _x: g * (1 - out * out), text="tanh({0})", latex=r"\\tanh({0})", numpy=np.tanh)
     def tanh(x): return np.tanh(x)

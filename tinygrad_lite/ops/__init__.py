@@ -1,18 +1,15 @@
 """The table of operations, by family.  Importing it registers every op; nothing else is defined here."""
 
 from .elementwise import (
-    abs,
     add,
     astype,
     clip,
     div,
     equal,
-    exp,
     greater,
     greater_equal,
     less,
     less_equal,
-    log,
     maximum,
     minimum,
     mul,
@@ -20,15 +17,10 @@ from .elementwise import (
     not_equal,
     positive,
     pow,
-    relu,
-    sigmoid,
-    sign,
-    sqrt,
-    step,
     sub,
-    tanh,
     where,
-)  # fmt: skip
+)
+from .functions import abs, exp, log, relu, sigmoid, sign, sqrt, step, tanh
 from .indexing import getitem, scatter
 from .linear import matmul
 from .loss import softmax_cross_entropy

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..op import PRODUCT, op
 from ..tensor import ArrayLike
-from .elementwise import astype, exp, floating
+from .elementwise import astype
+from .functions import exp, floating
 from .shape import broadcast_to
 
 Axis: TypeAlias = int | tuple[int, ...] | None
