@@ -125,12 +125,12 @@ MISTAKES = {
     "dW1 without 1/m": ("1 / m * dZ1 @ X.T", "dZ1 @ X.T", "dW1"),
     "db1 without 1/m": ("1 / m * np.sum(dZ1", "np.sum(dZ1", "db1"),
     "1/m twice": ("dZ2 = A2 - Y", "dZ2 = (A2 - Y) / m", "dW2"),
-    "mask from dZ2": ("(Z1 > 0)", "(W2.T @ dZ2 > 0)", "dZ1"),
+    "mask from dZ2": ("(Z1 > 0)", "(dZ2 > 0)", "dZ1"),
     "mask forgotten": ("W2.T @ dZ2 * (Z1 > 0)", "W2.T @ dZ2", "dZ1"),
     "mask from A1 ≥ 0": ("(Z1 > 0)", "(A1 >= 0)", "dZ1"),
     "labels swapped": ("dZ2 = A2 - Y", "Y = np.roll(Y, 1, axis=0); dZ2 = A2 - Y", "dZ2"),
     "bias gradient summed over everything": ("np.sum(dZ2, axis=1, keepdims=True)", "np.sum(dZ2)", "db2"),
-    "dZ1 for dZ2 in db2": ("np.sum(dZ2, axis=1", "np.sum(W2 @ dZ1 if 'dZ1' in locals() else -dZ2, axis=1", "db2"),
+    "dZ2 for dZ1 in db1": ("np.sum(dZ1, axis=1", "np.sum(dZ2, axis=1", "db1"),
     "inputs for m": ("m = X.shape[1]", "m = X.shape[0]", "dW1"),
 }
 
@@ -142,7 +142,8 @@ def test_a_mistake_in_the_formulas_is_noticed(right: str, wrong: str, formula: s
     mutant: dict[str, Any] = {"__name__": "mutant"}
     exec(compile(source.replace(right, wrong), "mutant", "exec"), mutant)
     formulas = type("Mutant", (), {"backward": staticmethod(mutant["backward"])})
-    drawn = [draw_case(4, 3, 5, m, seed, 1.0, np.float64) for m in (2, 6) for seed in range(3)]
+    # As many hidden units as classes, as in the notes: otherwise some mistakes would only fail to broadcast.
+    drawn = [draw_case(4, 5, 5, m, seed, 1.0, np.float64) for m in (2, 6) for seed in range(3)]
     assert any(formula in disagreements(case, formulas) for case in drawn)
 
 
