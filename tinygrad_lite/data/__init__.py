@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tinygrad_lite.data.dataset import Dataset, Split
-from tinygrad_lite.data.embedded import digits
-from tinygrad_lite.data.idx import DataError
-from tinygrad_lite.data.lookup import mnist
+from .dataset import Dataset, Split
+from .embedded import digits
+from .idx import DataError
+from .lookup import mnist
 
 __all__ = ["DataError", "Dataset", "Split", "digits", "mnist"]

@@ -13,7 +13,7 @@ from time import monotonic
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from tinygrad_lite.data.idx import DataError, opened, read_at_most
+from .idx import DataError, opened, read_at_most
 
 OPEN_SECONDS = 2.0  # for name lookup, connection and first answer of one mirror
 READ_SECONDS = 5.0  # of silence in the middle of a file

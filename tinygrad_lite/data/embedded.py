@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinygrad_lite.data.dataset import Dataset, split_of
+from .dataset import Dataset, split_of
 
 TRAIN = 1500
 

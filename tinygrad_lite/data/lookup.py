@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tinygrad_lite.data.dataset import Dataset, Split, split_of
-from tinygrad_lite.data.embedded import digits
-from tinygrad_lite.data.idx import DataError, read_idx, wrong
+from .dataset import Dataset, Split, split_of
+from .embedded import digits
+from .idx import DataError, read_idx, wrong
 
 VARIABLE = "TINYGRAD_LITE_DATA"
 MIRRORS = (
@@ -64,7 +64,7 @@ def _cached() -> Dataset:
     """
     from platformdirs import user_cache_path
 
-    from tinygrad_lite.data.download import download
+    from .download import download
 
     folder = user_cache_path("tinygrad-lite") / "mnist"
     if len(_find(folder)) == len(FILES):

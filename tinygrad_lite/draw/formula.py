@@ -65,7 +65,7 @@ def write(graph: Graph, limit: int = LIMIT) -> Sheet:
         if name:
             names[i] = name
             taken.add(name)
-    uses = Counter(i for vertex in graph.vertices for i in vertex.inputs)
+    uses = [len(users) for users in graph.consumers]
     results = set(graph.outputs)
     parts: list[Formula] = []  # what stands for each vertex in the formulas of others
     placed: dict[int, str] = {}

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.files import replace_file
-from tinygrad_lite.nn import Module
+from ..files import replace_file
+from ..nn import Module
 
 Array = np.ndarray[Any, Any]
 WEIGHTS = "weights.safetensors"

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_lite.nn import Module
-from tinygrad_lite.op import no_grad
-from tinygrad_lite.ops.reduction import softmax
-from tinygrad_lite.tensor import shape_text
-
+from ..nn import Module
+from ..op import no_grad
+from ..ops.reduction import softmax
+from ..tensor import shape_text
 from .checkpoint import Array, TrainingError
 
 if TYPE_CHECKING:
-    from tinygrad_lite.data import Split
+    from ..data import Split
 
 CHUNK = 2048  # columns at a time: small enough for the cache, large enough for the matrix product
 

@@ -17,16 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_lite.nn import Module
-from tinygrad_lite.op import no_grad
-from tinygrad_lite.optim import SGD, Adam, Optimizer
-
+from ..nn import Module
+from ..op import no_grad
+from ..optim import SGD, Adam, Optimizer
 from .checkpoint import Array, TrainingError
 from .evaluate import CHUNK, accuracy, scores
 from .run import Run, saved_run
 
 if TYPE_CHECKING:
-    from tinygrad_lite.data import Dataset, Split
+    from ..data import Dataset, Split
 
 Report = Callable[[int, int, float, float], None]  # step, of how many, loss, accuracy
 

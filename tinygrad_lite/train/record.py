@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.files import replace_file
-from tinygrad_lite.nn import Module
+from ..files import replace_file
+from ..nn import Module
 
 
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on."""
-    from tinygrad_lite import __version__
+    from .. import __version__
 
     return {"tinygrad_lite": __version__, "numpy": np.__version__, "python": platform.python_version()}
 
@@ -31,7 +31,7 @@ def write_record(folder: Path, net: Module, metrics: dict[str, Any]) -> None:
         _plot(folder / "curve.png", metrics)
     except ImportError:
         _say('no curve.png: matplotlib is not installed; pip install "tinygrad-lite[plot]"')
-    from tinygrad_lite.draw import DrawingError
+    from ..draw import DrawingError
 
     try:
         draw_model(net, folder / "graph.svg")
@@ -44,7 +44,7 @@ def draw_model(net: Module, path: Path) -> None:
 
     Raises DrawingError, also where the annotations of the model do not tell the shapes.
     """
-    from tinygrad_lite.draw import DrawingError, capture_model, draw
+    from ..draw import DrawingError, capture_model, draw
 
     try:
         graph = capture_model(net)

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_lite.graph import Vertex, capture
-from tinygrad_lite.nn import Module
-from tinygrad_lite.optim import Optimizer
-from tinygrad_lite.tensor import Tensor, describe, shape_text
-
+from ..graph import Vertex, capture
+from ..nn import Module
+from ..optim import Optimizer
+from ..tensor import Tensor, describe, shape_text
 from .checkpoint import WEIGHTS, Array, Checkpoint, TrainingError
 from .record import versions, write_record
 
 if TYPE_CHECKING:
-    from tinygrad_lite.data import Dataset
+    from ..data import Dataset
 
 
 class Diverged(ArithmeticError):  # noqa: N818 -- an event of training, no mistake
