@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import nn, ops, optim, protocols  # noqa: F401
 from .autodiff import grad, gradients, value_and_grad
 from .graph import Graph, capture
-from .op import no_grad
+from .op import REGISTRY, no_grad
 from .ops import *  # noqa: F403 -- every op of the table is public
 from .tensor import Tensor
 
@@ -38,7 +38,7 @@ __all__ = [
     "optim",
     "value_and_grad",
 ]
-__all__ += ops.__all__
+__all__ += list(REGISTRY)
 
 _LAZY = ("data", "draw")  # loaded when first used: importing tinygrad_lite costs little more than importing NumPy
 

@@ -28,7 +28,7 @@ import numpy as np
 from numpy import ndarray
 
 from .messages import explain
-from .tensor import Node, Tensor, as_array, is_array, new_tensor, tick
+from .tensor import Node, Tensor, as_array, as_leaf, describe, is_array, new_tensor, tick
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,6 +101,7 @@ class Domain(NamedTuple):
 REAL = Domain()
 POSITIVE = Domain(low=0.0)
 NONZERO = Domain(without=0.0)
+UNIT = Domain(low=-1.0, high=1.0)
 
 # Binding strength of a formula, for brackets: a part is bracketed where it binds weaker than its place demands.
 RELATION, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
@@ -113,20 +114,22 @@ class Op:
     - `forward`: arrays in, array out; `vjps`: one rule per input, none for a result that is not a float (comparisons).
     - `text`, `latex`: how it is written; `{0}`, `{1}` are the inputs, `{axis}` etc. the parameters; `precedence`: how
       strongly that binds.
-    - `domain`: per input, where it is differentiable; `kink(*inputs, **params)` is zero exactly where it is continuous but
-      not differentiable; `convention` says which derivative is taken there.
+    - `domain`: per input, where it is differentiable; `kink(*inputs, **params)` is zero exactly where, inside the domain,
+      the op has a corner or a jump; `convention` says which derivative is taken there.
     - `numpy`: the NumPy function it answers to; `methods`: further names on Tensor, such as `__add__`.
     - `broadcasts`: the inputs broadcast, so a gradient may have to be summed back.
     - `saves`: forward returns (result, by-product); the rules get the by-product as `saved`, and None when they run on
       tensors, because then it must be computed from them to be differentiated.
-    - `variadic`: the function takes a list of arrays, and its one rule gets the number of the input first.
+    - `variadic`: the function takes a list of arrays, or ends in `*arrays`; its one rule gets the number of the input first.
+    - `composed`: the function is written in other ops, on tensors; it has no rules, since theirs are its derivative, and
+      may return several tensors.
     """
 
     name: str
     forward: Callable[..., Any]
     signature: inspect.Signature
     vjps: Sequence[Rule | None] | Each
-    text: str
+    text: str = ""
     latex: str = ""
     precedence: int = ATOM
     domain: Sequence[Domain] = ()
@@ -137,6 +140,7 @@ class Op:
     broadcasts: bool = False
     saves: bool = False
     variadic: bool = False
+    composed: bool = False
     face: Callable[..., Any] = field(init=False)
     plans: dict[int, Plan] = field(default_factory=dict)
 
@@ -185,6 +189,7 @@ class Plan(NamedTuple):
 
 
 REGISTRY: dict[str, Op] = {}
+ANSWERS: dict[Any, Op] = {}  # by the NumPy function that it answers to
 NO_PARAMS: dict[str, Any] = {}
 NUMBERS = (float, int, bool)
 OUT = -1  # stands for the result where inputs are numbered
@@ -205,11 +210,15 @@ def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable
         record = Op(name, body, inspect.signature(function), vjps, **fields)
         record.latex = record.latex or record.text
         record.domain = record.domain or (REAL,) * max(len(vjps), inputs)
-        if record.variadic and vjps[0] is not None:
+        listed = record.variadic and not _is_starred(record)
+        if listed:
             record.forward = wraps(body)(lambda *arrays, **params: body(arrays, **params))
+        if record.variadic and vjps and vjps[0] is not None:
             record.vjps = Each(vjps[0])
         REGISTRY[name] = record
-        face = _face(record, function)
+        if record.numpy is not None:
+            ANSWERS[record.numpy] = record
+        face = _composed(record, function) if record.composed else _face(record, function)
         record.face = face
         if not record.variadic:
             setattr(Tensor, name, face)
@@ -226,27 +235,74 @@ def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable
     return register
 
 
+def composed(inputs: int = 1, **fields: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make the function under it, which is written in ops, an op of the table; its first `inputs` arguments are arrays."""
+    return op(inputs=inputs, composed=True, **fields)  # type: ignore[return-value]
+
+
+def _is_starred(op: Op) -> bool:
+    return any(p.kind is p.VAR_POSITIONAL for p in op.signature.parameters.values())
+
+
 def _face(op: Op, function: Callable[..., Any]) -> Callable[..., Tensor]:
     """Make the public function of an op: sort the arguments into arrays and parameters, then apply."""
     count, defaults, names = len(op.domain), op.defaults, list(op.signature.parameters)
     complete = len(defaults) == len(names) - count and not op.variadic
+    first = names.index("operands") if op.variadic and _is_starred(op) else -1
 
     def face(*args: Any, **kwargs: Any) -> Any:
         if _mode.get() is ARRAYS:
             return function(*args, **kwargs)[0] if op.saves else function(*args, **kwargs)
         if complete and not kwargs and len(args) == count:
             return apply(op, args, defaults)
+        if first >= 0:
+            params = {**defaults, **dict(zip(names, args[:first], strict=False)), **kwargs}
+            return apply(op, args[first:], params)
         params = {**defaults, **kwargs}
         if len(args) != count or len(params) != len(names) - count:
             params = _bound(op, args, kwargs)
             args = tuple([params.pop(name) for name in names[:count]])
             params = {**defaults, **params}
         for name, value in params.items():
-            if type(value) is list:  # a later change of the list must not reach the rules
-                params[name] = value.copy()
+            if type(value) in (list, ndarray) or isinstance(value, Tensor):
+                params[name] = _setting(op, name, value)
         return apply(op, tuple(args[0]) if op.variadic else args, params)
 
     return update_wrapper(face, function)
+
+
+def _setting(op: Op, name: str, value: Any) -> Any:
+    """Return a parameter that later changes of its list or array do not reach; no gradient flows to parameters."""
+    if not isinstance(value, Tensor):
+        return value.copy()
+    if value.requires_grad:
+        raise TypeError(
+            f"{op.name}: no gradient flows to {name}, but {describe(value)} requires one; detach() it first"
+        )
+    return value._data
+
+
+def _composed(op: Op, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the public function of an op that is written in ops: those work on tensors, or in their turn on plain arrays."""
+    count, names = len(op.domain), list(op.signature.parameters)
+
+    def face(*args: Any, **kwargs: Any) -> Any:
+        if _mode.get() is ARRAYS:
+            return function(*args, **kwargs)
+        if len(args) < count or any(name in kwargs for name in names[:count]):
+            kwargs = _bound(op, args, kwargs)
+            args = tuple([kwargs.pop(name) for name in names[:count]])
+        tensors = [x if type(x) in NUMBERS and count > 1 else _as_tensor(op, x) for x in args[:count]]
+        return function(*tensors, *args[count:], **kwargs)
+
+    return update_wrapper(face, function)
+
+
+def _as_tensor(op: Op, x: Any) -> Tensor:
+    if isinstance(x, Tensor):
+        return x
+    x = _plain(op, x, alone=True)
+    return as_leaf(x) if _mode.get() is EVERYTHING else new_tensor(x, None)
 
 
 def _bound(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .op import REGISTRY
+from .op import ANSWERS
 from .tensor import Tensor
 
 
@@ -14,7 +14,7 @@ def _array_function(_tensor: Tensor, function: Any, _types: Any, args: Any, kwar
     """NumPy's protocol for functions: `np.sum(t)` and what else the table answers to is recorded; the rest refuses."""
     if function in (np.shape, np.ndim, np.size):
         return function(*(x._data if isinstance(x, Tensor) else x for x in args), **kwargs)
-    record = next((record for record in REGISTRY.values() if record.numpy is function), None)
+    record = ANSWERS.get(function)
     if record is None:
         raise TypeError(
             f"np.{function.__name__} cannot be differentiated; use a function of tinygrad_lite, or pass t.numpy() where "

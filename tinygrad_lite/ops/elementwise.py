@@ -14,6 +14,11 @@ from ..op import NONZERO, POSITIVE, POWER, PRODUCT, REAL, RELATION, SUM, UNARY, 
 from ..tensor import ArrayLike, Tensor
 from .functions import log
 
+__all__ = [
+    "add", "astype", "clip", "div", "equal", "greater", "greater_equal", "less", "less_equal", "maximum", "minimum",
+    "mul", "neg", "not_equal", "positive", "pow", "sub", "where",
+]  # fmt: skip
+
 binary = partial(op, broadcasts=True)
 compare = partial(op, broadcasts=True, inputs=2, precedence=RELATION)
 

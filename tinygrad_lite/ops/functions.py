@@ -12,6 +12,8 @@ import numpy as np
 from ..op import NONZERO, POSITIVE, op
 from ..tensor import ArrayLike
 
+__all__ = ["abs", "exp", "log", "relu", "sigmoid", "sign", "sqrt", "step", "tanh"]
+
 
 def floating(x: Any) -> Any:
     """Return integers and booleans as float64, as NumPy's own functions do, and floats as they are."""

@@ -9,6 +9,8 @@ import numpy as np
 from ..op import op
 from ..tensor import ArrayLike, Tensor
 
+__all__ = ["getitem", "scatter"]
+
 
 def frozen(index: Any) -> Any:
     """Return an index that later changes of its lists, arrays and tensors do not reach."""

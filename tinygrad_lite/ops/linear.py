@@ -10,6 +10,8 @@ from ..op import PRODUCT, op
 from ..tensor import ArrayLike
 from .shape import reshape, transpose
 
+__all__ = ["matmul"]
+
 
 def _swapped(x: Any) -> Any:
     """Transpose the last two axes."""

@@ -11,6 +11,8 @@ from ..tensor import ArrayLike, Tensor
 from .reduction import kept, log_softmax, softmax, sum
 from .shape import reshape
 
+__all__ = ["softmax_cross_entropy"]
+
 
 def one_hot(labels: Any, shape: tuple[int, ...], axis: int, dtype: Any) -> Any:
     """Return integer labels as columns of 0 and 1 along `axis` of `shape`."""

@@ -16,6 +16,8 @@ from .elementwise import astype
 from .functions import exp, floating
 from .shape import broadcast_to
 
+__all__ = ["log_softmax", "logsumexp", "max", "mean", "min", "softmax", "sum"]
+
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 # ufunc.reduce is what np.sum, np.max and np.min call in the end; for small arrays the way there costs more than the work.

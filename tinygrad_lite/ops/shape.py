@@ -12,6 +12,8 @@ from ..op import POWER, op
 from ..tensor import ArrayLike, Tensor
 from .indexing import getitem
 
+__all__ = ["broadcast_to", "concatenate", "reshape", "stack", "transpose"]
+
 _NUMPY = (np.ndarray, np.generic)
 
 
