@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 import tinygrad_lite as tl
 from tinygrad_lite import Tensor, grad, gradients, no_grad, value_and_grad
 from tinygrad_lite.op import REGISTRY, is_recording
-
-from .numerical import assert_derivative
+from tinygrad_lite.verify.numerical import assert_derivative
 
 
 def leaf(data: Any, name: str | None = None) -> Tensor:

@@ -13,14 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import nn, ops, optim, protocols  # noqa: F401
-from .autodiff import grad, gradients, value_and_grad
+from .autodiff import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .graph import Graph, capture
 from .op import REGISTRY, no_grad
 from .ops import *  # noqa: F403 -- every op of the table is public
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data
+    from . import data, verify
     from .draw import draw
 
 __version__ = "0.1.0"
@@ -33,14 +33,24 @@ __all__ = [
     "draw",
     "grad",
     "gradients",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "nn",
     "no_grad",
     "optim",
     "value_and_grad",
+    "verify",
+    "vjp",
 ]
 __all__ += list(REGISTRY)
 
-_LAZY = ("data", "draw")  # loaded when first used: importing tinygrad_lite costs little more than importing NumPy
+_LAZY = (
+    "data",
+    "draw",
+    "verify",
+)  # loaded when first used: importing tinygrad_lite costs little more than importing NumPy
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,9 @@ from numpy import ndarray
 
 from .op import ARRAYS, GRADIENTS, Op, is_recording, recording, unbroadcast
 from .ops.elementwise import astype, positive
-from .tensor import Node, Tensor, as_array, describe, history, new_tensor, shape_text
+from .ops.shape import reshape, stack
+from .tensor import Node, Tensor, as_array, describe, history, leaf_node, new_tensor, shape_text
+from .tree import leaves, rebuild
 
 
 def gradients(y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_graph: bool = False) -> list[Tensor]:
@@ -61,41 +63,22 @@ def backward(y: Tensor, gradient: Any = None) -> None:
 Tensor.backward = backward  # type: ignore[method-assign, assignment]
 
 
+# --- transforms of functions; an argument may be a tensor, an array, a number, or a nested list or dict of them --------
+
+
 def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Return a function that gives (f(*args), gradient) with respect to the arguments numbered `argnums`.
 
-    f takes tensors, arrays or numbers and returns a tensor of one element.  The gradient is a tensor, or a tuple of them
-    where `argnums` is a sequence; it can be differentiated again, to any order.
+    f returns a tensor of one element.  The gradient has the form of the argument: a tensor, or a list or dict of them; where
+    `argnums` is a sequence, a tuple of such.  It can be differentiated again, to any order.
 
     >>> value, slope = value_and_grad(lambda x: x**2)(3.0)
     >>> value.item(), slope.item()
     (9.0, 6.0)
+    >>> grad(lambda p: p["w"] * p["b"] ** 2)({"w": 2.0, "b": 3.0})
+    {'w': Tensor(9., dtype=float32), 'b': Tensor(12., dtype=float32)}
     """
-    picked = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-
-    def differentiated(*args: Any, **kwargs: Any) -> Any:
-        nested = is_recording()
-        inputs = list(args)
-        with recording(GRADIENTS):
-            for i in picked:
-                inputs[i] = _fresh(args, i)
-            fresh = [inputs[i] for i in picked]
-            y = f(*inputs, **kwargs)
-            if not isinstance(y, Tensor):
-                raise TypeError(f"a function to differentiate must return a tensor of one element, not {y!r}")
-            if not y.requires_grad:
-                if y._node is not None:
-                    raise ValueError("the result was made from plain data inside the function: its history is lost")
-                slopes = [new_tensor(np.zeros_like(x._data), None) for x in fresh]
-            else:
-                root, _ = _start(y, None, False)
-                own = [x._node for x in fresh]
-                others = any(node.op is None and node not in own for node in history(root) if node.requires_grad)
-                nested = nested and others
-                slopes = gradients(y, fresh, create_graph=nested)
-        return y if nested else y.detach(), slopes[0] if isinstance(argnums, int) else tuple(slopes)
-
-    return differentiated
+    return _differentiated(lambda *args, **kwargs: _tensor(f(*args, **kwargs)), argnums, lambda y, pull: pull(y, None))
 
 
 def grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -106,6 +89,166 @@ def grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable
     """
     both = value_and_grad(f, argnums)
     return lambda *args, **kwargs: both(*args, **kwargs)[1]
+
+
+def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """Return a function that gives the matrix of all ∂fᵢ/∂xⱼ: its shape is that of f(*args) and then that of the argument.
+
+    It takes one backward pass for each element of f.  Where the argument, or the result of f, is a list or dict, so is the
+    matrix: by the places of the result first, then by those of the argument.
+
+    >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
+    Tensor([[2., 0.],
+            [0., 4.]], dtype=float64)
+    """
+
+    def rows(y: Tensor, pull: Callable[[Tensor, Any], list[Tensor]]) -> list[Tensor]:
+        units = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+        found = [pull(y, unit) for unit in units]
+        if not found:
+            return [new_tensor(np.zeros(y.shape + x.shape, x.dtype), None) for x in pull(y, np.zeros_like(y._data))]
+        return [reshape(stack(parts), y.shape + parts[0].shape) for parts in zip(*found, strict=True)]
+
+    both = _differentiated(f, argnums, rows)
+    return lambda *args, **kwargs: both(*args, **kwargs)[1]
+
+
+def hessian(f: Callable[..., Tensor], argnums: int = 0) -> Callable[..., Any]:
+    """Return a function that gives the matrix of all ∂²f/∂xᵢ∂xⱼ of a scalar f: the jacobian of its gradient.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
+    Tensor([[6., 2.],
+            [2., 0.]], dtype=float64)
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[[Any], tuple[Any, ...]]]:
+    """Return f(*primals) and a function that multiplies a vector with the Jacobian: w ↦ w J, one part for each primal.
+
+    >>> y, pull = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    >>> pull(np.array([1.0, 1.0]))
+    (Tensor([3., 4.], dtype=float64), Tensor([1., 2.], dtype=float64))
+    """
+    y, fresh, nested = _run(f, primals, {}, range(len(primals)))
+
+    def pull(w: Any) -> tuple[Any, ...]:
+        found = iter(_pulled(_tensor(y), _flat(fresh), w, nested or isinstance(w, Tensor)))
+        return tuple(rebuild(p, [next(found) for _ in xs]) for p, xs in zip(primals, fresh, strict=True))
+
+    return _tensor(y) if nested else _tensor(y).detach(), pull
+
+
+def jvp(f: Callable[..., Tensor], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Tensor, Tensor]:
+    """Return f(*primals) and J v: how f changes along the tangents v, which have the form and the shapes of the primals.
+
+    The rules for it are those of the vjp: w ↦ w J is linear, and its own vjp is v ↦ J v.
+    Source: Townsend (2017), A new trick for calculating Jacobian vector products.
+
+    >>> jvp(lambda x: x**2, [np.array([1.0, 2.0])], [np.array([1.0, 10.0])])[1]
+    Tensor([ 2., 40.], dtype=float64)
+    """
+    y, fresh, nested = _run(f, primals, {}, range(len(primals)))
+    y = _tensor(y)
+    with recording(GRADIENTS):
+        w = new_tensor(np.ones_like(y._data), None)
+        w._node = leaf_node(w, requires_grad=True, name=None)
+        part = _inner(_pulled(y, _flat(fresh), w, True), tangents)
+        tangent = _pulled(part, [w], None, nested)[0]
+    return (y, tangent) if nested else (y.detach(), tangent.detach())
+
+
+def hvp(f: Callable[..., Tensor], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
+    """Return H v, the Hessian of a scalar f times the tangents, without ever building H; it has the form of the primals.
+
+    H is symmetric, so that H v is the gradient of (gradient of f) · v.
+    Source: Pearlmutter (1994), Fast exact multiplication by the Hessian.
+
+    >>> hvp(lambda x: (x**3).sum(), [np.array([1.0, 2.0])], [np.array([1.0, 1.0])])
+    (Tensor([ 6., 12.], dtype=float64),)
+    """
+    every = tuple(range(len(primals)))
+    return grad(lambda *inputs: _inner(leaves(grad(f, every)(*inputs)), tangents), every)(*primals)  # type: ignore[no-any-return]
+
+
+def _inner(slopes: Sequence[Tensor], tangents: Sequence[Any]) -> Tensor:
+    """Return Σ slope · tangent, and say so where they do not fit."""
+    flat = [leaf for tree in tangents for leaf in leaves(tree)]
+    if [np.shape(v) for v in flat] != [g.shape for g in slopes]:
+        given, expected = ([shape_text(np.shape(x)) for x in side] for side in (flat, slopes))
+        raise ValueError(f"each primal needs a tangent of its shape: {', '.join(expected)}, not {', '.join(given)}")
+    parts = [
+        (g * (v if isinstance(v, Tensor) else as_array(v, g.dtype))).sum() for g, v in zip(slopes, flat, strict=True)
+    ]
+    return sum(parts[1:], start=parts[0]) if parts else new_tensor(np.zeros(()), None)
+
+
+def _differentiated(
+    f: Callable[..., Any], argnums: int | Sequence[int], slopes_of: Callable[[Tensor, Any], list[Tensor]]
+) -> Callable[..., Any]:
+    """Return a function that gives f(*args) and, in the form of the result and then of the arguments, `slopes_of`."""
+    picked = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        y, fresh, nested = _run(f, args, kwargs, picked)
+        pull = lambda part, w: _pulled(part, _flat(fresh), w, nested)
+        forms = []
+        with recording(GRADIENTS):
+            for part in leaves(y):
+                found = iter(slopes_of(part, pull))
+                slopes = [rebuild(args[i], [next(found) for _ in xs]) for i, xs in zip(picked, fresh, strict=True)]
+                forms.append(slopes[0] if isinstance(argnums, int) else tuple(slopes))
+        value = y if nested else rebuild(y, [part.detach() for part in leaves(y)])
+        return value, rebuild(y, forms)
+
+    return differentiated
+
+
+def _run(
+    f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], picked: Sequence[int]
+) -> tuple[Any, list[list[Tensor]], bool]:
+    """Run f on fresh tensors; return the result, those tensors, and whether what follows is to be recorded.
+
+    It is where the caller records and the result depends on other tensors that require a gradient, such as those of an
+    enclosing transform.
+    """
+    nested = is_recording()
+    inputs, fresh = list(args), []
+    with recording(GRADIENTS):
+        for i in picked:
+            if not -len(args) <= i < len(args):
+                raise TypeError(f"argnums names argument {i}, but the function was called with {len(args)}")
+            fresh.append([_fresh(x) for x in leaves(args[i])])
+            inputs[i] = rebuild(args[i], fresh[-1])
+        y = f(*inputs, **kwargs)
+    roots = []
+    for part in leaves(y) if y is not None else [y]:
+        if not isinstance(part, Tensor):
+            raise TypeError(f"a function to differentiate must return tensors, not {type(part).__name__}: {part!r}")
+        if part._node is not None and not part.requires_grad:
+            raise ValueError("the result was made from plain data inside the function: its history is lost")
+        if part._node is not None:
+            roots.append(part._node)
+    own = {x._node for x in _flat(fresh)}
+    others = nested and any(n.op is None and n.requires_grad and n not in own for n in history(*roots))
+    return y, fresh, others
+
+
+def _tensor(y: Any) -> Tensor:
+    if not isinstance(y, Tensor):
+        raise TypeError(f"a function to differentiate must return a tensor, not {type(y).__name__}: {y!r}")
+    return y
+
+
+def _flat(fresh: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    return [x for parts in fresh for x in parts]
+
+
+def _pulled(y: Tensor, xs: Sequence[Tensor], w: Any, create_graph: bool) -> list[Tensor]:
+    """Return `gradients(y, xs, w)`, and zeros where y is a constant."""
+    if not y.requires_grad:
+        return [new_tensor(np.zeros_like(x._data), None) for x in xs]
+    return gradients(y, xs, gradient=w, create_graph=create_graph)
 
 
 # --- the walk ---------------------------------------------------------------------------------------------------------
@@ -220,10 +363,6 @@ def _gradient_of(node: Node, g: Any) -> Tensor:
     return new_tensor(np.asarray(g) if isinstance(g, np.generic) else g, None)
 
 
-def _fresh(args: Sequence[Any], i: int) -> Tensor:
-    """Return argument i as a tensor of its own identity, so that its gradient is told from that of its other uses."""
-    try:
-        x = args[i]
-    except IndexError:
-        raise TypeError(f"argnums names argument {i}, but the function was called with {len(args)}") from None
+def _fresh(x: Any) -> Tensor:
+    """Return an argument as a tensor of its own identity, so that its gradient is told from that of its other uses."""
     return positive(x) if isinstance(x, Tensor) and x.requires_grad else Tensor(x, requires_grad=True)

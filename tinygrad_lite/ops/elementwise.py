@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import NONZERO, POSITIVE, POWER, PRODUCT, REAL, RELATION, SUM, UNARY, op
+from ..op import NONZERO, NUMBERS, POSITIVE, POWER, PRODUCT, REAL, RELATION, SUM, UNARY, op
 from ..tensor import ArrayLike, Tensor
 from .functions import log
 
@@ -175,8 +175,8 @@ def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Any:
     >>> where(np.array([True, False]), Tensor([1.0, 2.0]), 0)
     Tensor([1., 0.], dtype=float32)
     """
-    if isinstance(x, float | int) and isinstance(y, float | int):
-        x = np.asarray(x, dtype=np.float32 if isinstance(x, float) or isinstance(y, float) else None)
+    if type(x) in NUMBERS and type(y) in NUMBERS:  # np.float64 is no such number: it keeps its dtype
+        x = np.asarray(x, dtype=np.float32 if float in (type(x), type(y)) else None)
     return np.where(condition, x, y)
 
 

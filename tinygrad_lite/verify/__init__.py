@@ -1,0 +1,5 @@
+"""Verification: numerical derivatives, and the laws that every op obeys.  Imports `autodiff`; hypothesis late."""
+
+from .laws import Case, check_op
+
+__all__ = ["Case", "check_op"]

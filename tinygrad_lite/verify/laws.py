@@ -1,0 +1,324 @@
+"""The laws that the derivatives of every op obey, and cases to try them on.  Imports `autodiff`; hypothesis late.
+
+Shapes come from outside, values from a seed: all inputs of a case lie on one shuffled grid, so no two values are close to
+each other or to zero, and cases closer to a kink than a numerical derivative steps are drawn again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import isfinite
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ..autodiff import gradients, jvp
+from ..op import REGISTRY, Domain, Op
+from ..ops.shape import concatenate, reshape
+from ..tensor import Tensor
+from .numerical import assert_derivative
+
+Shape: TypeAlias = tuple[int, ...]
+Random: TypeAlias = np.random.Generator
+STEP = 0.01  # of the numerical derivative, times the scale of the values
+
+
+class Case(NamedTuple):
+    """One call of an op.  A shape among the inputs stands for float values to be drawn in the domain of the op."""
+
+    inputs: list[Any]
+    params: dict[str, Any]
+
+
+Make: TypeAlias = Callable[[Random, Shape], Case]
+
+
+def check_op(op: Callable[..., Any] | str, case: Make | None = None, examples: int = 50) -> None:
+    """Check the derivatives of an op, your own or one of ours, on generated shapes and values.
+
+    Each vjp must equal a numerical derivative; jvp and vjp must be transposes of each other; a vjp must be linear, must give
+    the same on arrays and on tensors, and its own derivative must be right.  An op with parameters but `axis` and
+    `keepdims` needs `case(rng, shape)`, which returns a `Case`: how to call it with inputs of about that shape.
+    Raises AssertionError with the smallest counterexample found, ValueError for an op without rules.
+
+    >>> check_op("tanh", examples=5)
+    """
+    from hypothesis import HealthCheck, given, settings
+    from hypothesis import strategies as st
+    from hypothesis.extra.numpy import array_shapes
+
+    record = REGISTRY[op if isinstance(op, str) else op.__name__]
+    if not record.vjps and not record.composed:
+        raise ValueError(f"{record.name} has no derivative to check")
+    make = case or partial(default_case, record)
+
+    @settings(
+        max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.integers(0, 10**6), array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
+    def obeys(seed: int, shape: Shape) -> None:
+        for law in LAWS:
+            law(record, make, seed, shape)
+
+    obeys()
+
+
+# --- cases ------------------------------------------------------------------------------------------------------------
+
+
+def shrunk(rng: Random, shape: Shape) -> Shape:
+    """Return a shape that broadcasts to `shape`: some axes become 1, some leading axes go."""
+    sizes = tuple(1 if rng.random() < 0.3 else n for n in shape)
+    return sizes[rng.integers(0, len(sizes) + 1) :] if rng.random() < 0.3 else sizes
+
+
+def some_axis(rng: Random, ndim: int, several: bool = True) -> Any:
+    """Return None, an axis counted from either end, or a tuple of axes."""
+    if ndim == 0 or (several and rng.random() < 0.25):
+        return None
+    if several and rng.random() < 0.4:
+        count = rng.integers(0, ndim + 1)
+        return tuple(int(a) - (ndim if rng.random() < 0.5 else 0) for a in rng.permutation(ndim)[:count])
+    return int(rng.integers(-ndim, ndim))
+
+
+def full(shape: Shape) -> Shape:
+    """Return the shape with no empty axis, and at least one axis."""
+    return tuple(max(n, 1) for n in shape) or (3,)
+
+
+def default_case(op: Op, rng: Random, shape: Shape, empty: bool = True) -> Case:
+    """Return the case of an op that its record tells: one with no parameters that have no default, but axis and keepdims."""
+    rest = set(op.signature.parameters) - set(op.inputs)
+    if rest == {"axis", "keepdims"}:
+        shape = shape if empty else tuple(max(n, 1) for n in shape)
+        return Case([shape], {"axis": some_axis(rng, len(shape)), "keepdims": bool(rng.random() < 0.5)})
+    rest -= set(op.defaults) - {"axis"}
+    if rest:
+        raise ValueError(f"no case tells how to choose the parameters {sorted(rest)} of the op {op.name}: give one")
+    return Case([shape] if len(op.inputs) == 1 else [shrunk(rng, shape) for _ in op.inputs], {})
+
+
+def draw(op: Op, make: Make, seed: int, shape: Shape, scale: float = 1.0, dtype: Any = np.float64) -> Case:
+    """Draw a case with its values: ±scale × (at most 3), in the domain of the op, and not close to a kink."""
+    rng = np.random.default_rng(seed)
+    case = _filled(op, make(rng, shape), rng, scale, dtype)
+    for _ in range(100):
+        close = np.zeros(()) if op.kink is None else np.abs(kink_of(op, case)) <= 3 * STEP * scale
+        if not close.any():
+            return case
+        x = case.inputs[0]
+        if close.shape == x.shape:  # elementwise: move these elements only
+            case.inputs[0] = np.asarray(x + 7 * STEP * scale * close, dtype)
+        else:
+            case = _filled(op, make(rng, shape), rng, scale, dtype)
+    raise ValueError(f"no values were found that lie clear of the kinks of {op.name}: {case}")
+
+
+def kink_of(op: Op, case: Case) -> Any:
+    """Return the kink function of an op at a case: zero where the op has a kink."""
+    assert op.kink is not None
+    return np.asarray(op.kink(*case.inputs, **{**op.defaults, **case.params}))
+
+
+def _filled(op: Op, case: Case, rng: Random, scale: float, dtype: Any) -> Case:
+    sizes = [int(np.prod(x)) if isinstance(x, tuple) else 0 for x in case.inputs]
+    count = max(sum(sizes), 1)
+    grid = rng.permutation((np.arange(count) - count // 2 + 0.4) * 6 / count)
+    values: list[Any] = []
+    for i, (x, size) in enumerate(zip(case.inputs, sizes, strict=True)):
+        if not isinstance(x, tuple):
+            values.append(x.astype(dtype) if x.dtype.kind == "f" else x)
+            continue
+        drawn, grid = grid[:size].reshape(x), grid[size:]
+        values.append(np.asarray(_into(op.domain[0 if op.variadic else i], drawn, scale), dtype))
+    return Case(values, dict(case.params))
+
+
+def _into(domain: Domain, drawn: Any, scale: float) -> Any:
+    """Move values on ±3 into a domain, away from its ends."""
+    low, high, without = domain
+    if isfinite(low) and isfinite(high):
+        return low + (high - low) * (0.5 + drawn / 8)
+    if isfinite(low):
+        return low + scale * (np.abs(drawn) + 0.5)
+    if isfinite(high):
+        return high - scale * (np.abs(drawn) + 0.5)
+    if without is not None:
+        return without + scale * (drawn + 0.5 * np.sign(drawn))
+    return scale * drawn
+
+
+def call(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Tensor:
+    """Call an op; of several results the float ones are joined into a vector."""
+    out = op(list(inputs), **params) if _takes_a_list(op) else op(*_leading(op, params), *inputs, **_rest(op, params))
+    if isinstance(out, tuple | list):
+        parts = [reshape(part, -1) for part in out if part.dtype.kind == "f"]
+        return concatenate(parts) if parts else out[0]
+    return out  # type: ignore[no-any-return]
+
+
+def _takes_a_list(op: Op) -> bool:
+    return op.variadic and "operands" not in op.signature.parameters
+
+
+def _leading(op: Op, params: dict[str, Any]) -> list[Any]:
+    """Return the parameters that stand before `*operands`."""
+    names = list(op.signature.parameters)
+    return [params[name] for name in names[: names.index("operands")]] if "operands" in names else []
+
+
+def _rest(op: Op, params: dict[str, Any]) -> dict[str, Any]:
+    names = list(op.signature.parameters)
+    return {
+        name: x for name, x in params.items() if "operands" not in names or names.index(name) > names.index("operands")
+    }
+
+
+def smooth(case: Case) -> list[int]:
+    """Return the numbers of the inputs that can require a gradient: those of a float dtype."""
+    return [i for i, x in enumerate(case.inputs) if x.dtype.kind == "f"]
+
+
+def tensors(case: Case) -> list[Tensor]:
+    """Return the inputs as tensors that require a gradient where they can."""
+    return [Tensor(x, requires_grad=i in smooth(case)) for i, x in enumerate(case.inputs)]
+
+
+def _too_large(case: Case) -> bool:
+    """Whether a numerical derivative would say little (nothing to differentiate) or round too much."""
+    return not 0 < sum(case.inputs[i].size for i in smooth(case)) <= 100
+
+
+# --- laws -------------------------------------------------------------------------------------------------------------
+
+
+def check_vjp(op: Op, make: Make, seed: int, shape: Shape, scale: float = 1.0) -> None:
+    """Each vjp equals a numerical derivative in float64."""
+    case = draw(op, make, seed, shape, scale)
+    rng = np.random.default_rng(seed)
+    xs = tensors(case)
+    y = call(op, xs, case.params)
+    if not y.requires_grad:
+        return
+    weight = rng.standard_normal(y.shape)
+    at, found = [], gradients(y, [xs[i] for i in smooth(case)], gradient=weight)
+    for i, g in zip(smooth(case), found, strict=True):
+        assert g.shape == case.inputs[i].shape
+        assert g.dtype == case.inputs[i].dtype
+        at.append(case.inputs[i])
+    if not _too_large(case):
+        direction = [scale * rng.uniform(-1, 1, x.shape) for x in at]
+        inner = 1 + max(float(np.abs(x).max(initial=0)) for x in at)
+        assert_derivative(_plainly(op, case), at, [g.numpy() for g in found], weight, direction, STEP, inner)
+
+
+def _plainly(op: Op, case: Case) -> Callable[..., Any]:
+    """Return the op as a function on arrays of the inputs that can require a gradient."""
+
+    def f(*values: Any) -> Any:
+        return call(op, _with(case, values), case.params).numpy()
+
+    return f
+
+
+def _with(case: Case, values: Sequence[Any]) -> list[Any]:
+    """Return the inputs of a case, the smooth ones replaced."""
+    inputs: list[Any] = list(case.inputs)
+    for i, value in zip(smooth(case), values, strict=True):
+        inputs[i] = value
+    return inputs
+
+
+def check_jvp(op: Op, make: Make, seed: int, shape: Shape) -> None:
+    """w · (J v), by jvp, equals (w J) · v, by vjp."""
+    case = draw(op, make, seed, shape)
+    at = [case.inputs[i] for i in smooth(case)]
+    if not at:
+        return
+    rng = np.random.default_rng(seed)
+    v = [rng.standard_normal(x.shape) for x in at]
+    y, tangent = jvp(lambda *values: call(op, _with(case, values), case.params), at, v)
+    assert tangent.shape == y.shape
+    if y.dtype.kind != "f":
+        return
+    w = rng.standard_normal(y.shape)
+    xs = tensors(case)
+    y = call(op, xs, case.params)
+    if not y.requires_grad:
+        assert not tangent.numpy().any()
+        return
+    pulled = gradients(y, [xs[i] for i in smooth(case)], gradient=w)
+    left = float(np.sum(w * tangent.numpy()))
+    right = float(sum(np.sum(g.numpy() * x) for g, x in zip(pulled, v, strict=True)))
+    size = float(sum(np.sum(np.abs(g.numpy() * x)) for g, x in zip(pulled, v, strict=True)))
+    assert abs(left - right) <= 1e-11 * (size + float(np.sum(np.abs(w * tangent.numpy())))), f"{left!r} ≠ {right!r}"
+
+
+def check_recorded(op: Op, make: Make, seed: int, shape: Shape) -> None:
+    """The vjp run on plain arrays equals the vjp recorded on tensors, to a few ulp."""
+    for dtype in (np.float32, np.float64):
+        case = draw(op, make, seed, shape, dtype=dtype)
+        xs = tensors(case)
+        wanted = [xs[i] for i in smooth(case)]
+        y = call(op, xs, case.params)
+        if not y.requires_grad:
+            return
+        weight = np.random.default_rng(seed).standard_normal(y.shape).astype(dtype)
+        plain = gradients(y, wanted, gradient=weight)
+        recorded = gradients(y, wanted, gradient=weight, create_graph=True)
+        bound = 16 * float(np.finfo(dtype).eps)
+        for a, b in zip(plain, recorded, strict=True):
+            assert b.dtype == a.dtype == dtype
+            assert b.shape == a.shape
+            size = float(np.abs(a.numpy()).max(initial=0.0))
+            np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=bound, atol=bound * size)
+
+
+def check_linear(op: Op, make: Make, seed: int, shape: Shape) -> None:
+    """A vjp is linear in the gradient it is given."""
+    case = draw(op, make, seed, shape)
+    xs = tensors(case)
+    wanted = [xs[i] for i in smooth(case)]
+    y = call(op, xs, case.params)
+    if not y.requires_grad:
+        return
+    rng = np.random.default_rng(seed)
+    v, w, a = rng.standard_normal(y.shape), rng.standard_normal(y.shape), float(rng.uniform(-3, 3))
+    together, first, second = (gradients(y, wanted, gradient=g) for g in (a * v + w, v, w))
+    for g, p, q in zip(together, first, second, strict=True):
+        expected = a * p.numpy() + q.numpy()
+        bound = 1e-12 * np.abs(expected).max(initial=1.0)
+        np.testing.assert_allclose(g.numpy(), expected, rtol=1e-12, atol=bound)
+
+
+def check_second(op: Op, make: Make, seed: int, shape: Shape) -> None:
+    """The derivative of a random combination of gradients equals its numerical derivative."""
+    case = draw(op, make, seed, shape)
+    at = [case.inputs[i] for i in smooth(case)]
+    y = call(op, tensors(case), case.params)
+    if _too_large(case) or not y.requires_grad:
+        return
+    rng = np.random.default_rng(seed)
+    weight = rng.standard_normal(y.shape)
+    weights = [rng.standard_normal(x.shape) for x in at]
+
+    def weighted_gradient(create_graph: bool, *values: Any) -> tuple[Tensor, list[Tensor]]:
+        xs = [Tensor(value, requires_grad=True) for value in values]
+        y = call(op, _with(case, xs), case.params)
+        found = gradients(y, xs, gradient=weight, create_graph=create_graph)
+        total = Tensor(np.zeros(()))
+        for w, g in zip(weights, found, strict=True):
+            total = total + (g * w).sum()
+        return total, xs
+
+    total, xs = weighted_gradient(True, *at)
+    second = gradients(total, xs) if total.requires_grad else [Tensor(np.zeros(x.shape)) for x in xs]
+    direction = [rng.uniform(-1, 1, x.shape) for x in at]
+    inner = 1 + max(float(np.abs(x).max(initial=0)) for x in at)
+    plain = lambda *values: weighted_gradient(False, *values)[0].numpy()
+    assert_derivative(plain, at, [g.numpy() for g in second], np.ones(()), direction, STEP, inner)
+
+
+LAWS = (check_vjp, check_jvp, check_recorded, check_linear, check_second)
