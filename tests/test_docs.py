@@ -68,8 +68,14 @@ def test_every_op_has_a_docstring_with_an_example(name: str) -> None:
     assert ">>>" in (REGISTRY[name].forward.__doc__ or "")
 
 
+def _family(path: Path) -> Any:
+    return importlib.import_module(f"tinygrad_lite.ops.{path.stem}")
+
+
 def test_every_op_is_public() -> None:
     assert set(REGISTRY) == set(tl.ops.__all__) <= set(tl.__all__)
+    listed = [name for path in (ROOT / "tinygrad_lite/ops").glob("[a-z]*.py") for name in _family(path).__all__]
+    assert sorted(listed) == sorted(REGISTRY)
 
 
 def test_the_model_in_the_readme_is_the_model_file() -> None:

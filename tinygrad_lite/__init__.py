@@ -17,6 +17,7 @@ from .autodiff import grad, gradients, hessian, hvp, jacobian, jvp, value_and_gr
 from .graph import Graph, capture
 from .op import REGISTRY, no_grad
 from .ops import *  # noqa: F403 -- every op of the table is public
+from .random import manual_seed
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "manual_seed",
     "nn",
     "no_grad",
     "optim",

@@ -12,9 +12,9 @@ from typing import Any
 from tinygrad_lite.op import REGISTRY, Op
 from tinygrad_lite.verify.laws import Case, Make, default_case
 
-from . import elementwise, functions, indexing, linear, loss, reduction, shape
+from . import convolution, elementwise, functions, indexing, linear, loss, neural, reduction, shape
 
-FAMILIES: list[Any] = [elementwise, functions, indexing, linear, loss, reduction, shape]
+FAMILIES: list[Any] = [convolution, elementwise, functions, indexing, linear, loss, neural, reduction, shape]
 
 CASES: dict[str, Make] = {}
 DEFINITIONS: dict[str, Callable[..., Any]] = {}

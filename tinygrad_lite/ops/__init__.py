@@ -6,11 +6,13 @@ A family lists its ops in `__all__`; from there they reach `tinygrad_lite`.
 from typing import TYPE_CHECKING
 
 from ..op import REGISTRY
+from .convolution import *  # noqa: F403
 from .elementwise import *  # noqa: F403
 from .functions import *  # noqa: F403
 from .indexing import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .loss import *  # noqa: F403
+from .neural import *  # noqa: F403
 from .reduction import *  # noqa: F403
 from .shape import *  # noqa: F403
 

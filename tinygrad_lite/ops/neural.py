@@ -1,0 +1,5 @@
+"""Ops of neural networks: dropout, embedding, normalisation, attention.  Imports `op`, `random`."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
