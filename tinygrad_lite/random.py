@@ -23,7 +23,7 @@ def manual_seed(seed: int | Sequence[int]) -> None:
     """
     import numpy as np
 
-    global _generator  # noqa: PLW0603
+    global _generator
     _generator = np.random.default_rng(seed)
 
 
@@ -31,7 +31,7 @@ def generator() -> np.random.Generator:
     """Return the generator that initialisers and dropout draw from; without a seed it starts anywhere."""
     import numpy as np
 
-    global _generator  # noqa: PLW0603
+    global _generator
     if _generator is None:
         _generator = np.random.default_rng()
     return _generator
