@@ -18,6 +18,7 @@ from .graph import Graph, capture
 from .op import REGISTRY, no_grad
 from .ops import *  # noqa: F403 -- every op of the table is public
 from .random import manual_seed
+from .recompute import checkpoint
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "Graph",
     "Tensor",
     "capture",
+    "checkpoint",
     "data",
     "draw",
     "grad",

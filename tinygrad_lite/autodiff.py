@@ -39,7 +39,7 @@ def gradients(y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_grap
         if not isinstance(x, Tensor) or x._node is None or not x.requires_grad:
             raise ValueError(f"no gradient flows to {describe(x)} (number {i}): make it with requires_grad=True")
         nodes.append(x._node)
-    reached = _pull_back(*_start(y, gradient, create_graph), {node.serial for node in nodes}, create_graph)
+    reached = pull_back(*_start(y, gradient, create_graph), {node.serial for node in nodes}, create_graph)
     return [_gradient_of(node, reached[node.serial][1] if node.serial in reached else None) for node in nodes]
 
 
@@ -54,7 +54,7 @@ def backward(y: Tensor, gradient: Any = None) -> None:
     >>> x.grad
     Tensor([2., 4.], dtype=float32)
     """
-    for node, g in _pull_back(*_start(y, gradient, False), None, False).values():
+    for node, g in pull_back(*_start(y, gradient, False), None, False).values():
         if (tensor := node.leaf()) is not None:
             old = tensor.grad
             tensor.grad = _gradient_of(node, g if old is None or g is None else old._data + g)
@@ -280,15 +280,18 @@ def _start(y: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
     return node, as_array(gradient).astype(y.dtype)
 
 
-def _pull_back(root: Node, seed: Any, targets: set[int] | None, create_graph: bool) -> dict[int, list[Any]]:
+def pull_back(
+    root: Node, seed: Any, targets: set[int] | None, create_graph: bool, oldest: int = 0
+) -> dict[int, list[Any]]:
     """Pass the seed back from root; return [node, gradient] of the leaves, and of the targets, by serial number.
 
-    With targets (serial numbers), only the ways that lead to them are gone.  Of the nodes that wait, the youngest goes
-    first: whatever was made from it is younger still, and so has passed its share on already.
+    With targets (serial numbers), only the ways that lead to them are gone, and none beyond the node `oldest`.
+    Of the nodes that wait, the youngest goes first: whatever was made from it is younger still, and so has passed its share
+    on already.
     """
     useful = None if targets is None else _on_the_way(root, targets)
     reached: dict[int, list[Any]] = {root.serial: [root, seed]}
-    queue = [-root.serial] if root.op is not None else []
+    queue = [-root.serial] if root.op is not None and root.serial > oldest else []
     with recording(GRADIENTS if create_graph else ARRAYS):
         while queue:
             serial = -heappop(queue)
@@ -316,7 +319,7 @@ def _pull_back(root: Node, seed: Any, targets: set[int] | None, create_graph: bo
                 entry = reached.get(key)
                 if entry is None:
                     reached[key] = [source, part]
-                    if source.op is not None:
+                    if source.op is not None and key > oldest:
                         heappush(queue, -key)
                 elif part is not None:
                     entry[1] = part if entry[1] is None else entry[1] + part

@@ -90,6 +90,11 @@ def is_recording() -> bool:
     return _mode.get() in (GRADIENTS, EVERYTHING)
 
 
+def mode() -> Mode:
+    """What ops do at the moment besides computing."""
+    return _mode.get()
+
+
 class Domain(NamedTuple):
     """Where an input may lie for the op to be differentiable: an open interval, perhaps without one point."""
 
@@ -341,8 +346,8 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         out, saved = out
     if type(out) is not ndarray and isinstance(out, np.generic):
         out = np.asarray(out)
-    mode = _mode.get()
-    if mode is GRADIENTS:
+    now = _mode.get()
+    if now is GRADIENTS:
         if not wanted or not op.vjps or out.dtype.kind != "f":
             return new_tensor(_checked(op, out), None)
         node = Node()
@@ -352,7 +357,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
                 values[i] = sources[i]
         if keep_out:
             node.out = out
-    elif mode is EVERYTHING:
+    elif now is EVERYTHING:
         node = Node()
         node.out = _checked(op, out)
         node.requires_grad = wanted != 0 and bool(op.vjps) and out.dtype.kind == "f"
