@@ -56,11 +56,17 @@ def test_examples_in_pages_run(page: Path, tmp_path: Path, monkeypatch: pytest.M
     names: dict[str, Any] = {"__name__": "page"}
     monkeypatch.syspath_prepend(ROOT)
     monkeypatch.chdir(tmp_path)
-    for i, block in enumerate(blocks):
-        if ">>>" in block:
-            run(doctest.DocTestParser().get_doctest(block, names, f"{page.name}[{i}]", str(page), 0))
-        else:
-            exec(compile(block, f"{page.name}[{i}]", "exec"), names)
+    before = set(REGISTRY)
+    try:
+        for i, block in enumerate(blocks):
+            if ">>>" in block:
+                run(doctest.DocTestParser().get_doctest(block, names, f"{page.name}[{i}]", str(page), 0))
+            else:
+                exec(compile(block, f"{page.name}[{i}]", "exec"), names)
+    finally:
+        for name in set(REGISTRY) - before:  # an op that a page registers goes with the page
+            del REGISTRY[name]
+            delattr(tl.Tensor, name)
 
 
 @pytest.mark.parametrize("name", REGISTRY)

@@ -46,7 +46,8 @@ def gradients(y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_grap
 def backward(y: Tensor, gradient: Any = None) -> None:
     """Add ∂y/∂x to `x.grad` of every leaf x that y was computed from (leaves: made with requires_grad=True).
 
-    `gradient` is the weight of each element of y; it may be left out where y has one element.
+    `gradient` is the weight of each element of y; it may be left out where y has one element.  Large inner values are let
+    go on the way; should y be differentiated again, they are computed again.
     Raises ValueError as `gradients` does.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
@@ -54,7 +55,7 @@ def backward(y: Tensor, gradient: Any = None) -> None:
     >>> x.grad
     Tensor([2., 4.], dtype=float32)
     """
-    for node, g in pull_back(*_start(y, gradient, False), None, False).values():
+    for node, g in pull_back(*_start(y, gradient, False), None, False, release=True).values():
         if (tensor := node.leaf()) is not None:
             old = tensor.grad
             tensor.grad = _gradient_of(node, g if old is None or g is None else old._data + g)
@@ -281,11 +282,12 @@ def _start(y: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
 
 
 def pull_back(
-    root: Node, seed: Any, targets: set[int] | None, create_graph: bool, oldest: int = 0
+    root: Node, seed: Any, targets: set[int] | None, create_graph: bool, oldest: int = 0, release: bool = False
 ) -> dict[int, list[Any]]:
     """Pass the seed back from root; return [node, gradient] of the leaves, and of the targets, by serial number.
 
-    With targets (serial numbers), only the ways that lead to them are gone, and none beyond the node `oldest`.
+    With targets (serial numbers), only the ways that lead to them are gone, and none beyond the node `oldest`.  With
+    `release`, a node's large values are let go when it has passed on its gradient.
     Of the nodes that wait, the youngest goes first: whatever was made from it is younger still, and so has passed its share
     on already.
     """
@@ -296,6 +298,8 @@ def pull_back(
         while queue:
             serial = -heappop(queue)
             node, g = reached.pop(serial) if targets is None or serial not in targets else reached[serial]
+            if node.released:
+                _compute_again(root)
             op, out, values, params = node.op, node.out, node.values, node.params
             if create_graph:
                 out, values = _as_tensors(node)
@@ -323,7 +327,35 @@ def pull_back(
                         heappush(queue, -key)
                 elif part is not None:
                     entry[1] = part if entry[1] is None else entry[1] + part
+            if release and g is not None and (g.nbytes > LARGE or getattr(values[0], "nbytes", 0) > LARGE):
+                node.values = [v if s is None or s.op is None else s for v, s in zip(values, node.sources, strict=True)]
+                node.out, node.saved, node.released = None, None, True
     return reached
+
+
+LARGE = 1 << 16  # bytes; below, letting go costs more than it gains
+
+
+def _compute_again(root: Node) -> None:
+    """Give the nodes that root was made from the values back that `backward` has let go: their ops run once more."""
+    known: dict[int, Any] = {}
+    for node in history(root):
+        op = node.op
+        if op is None:
+            continue
+        inputs = [
+            value if source is None or source.op is None else known[source.serial]
+            for value, source in zip(node.values, node.sources, strict=True)
+        ]
+        with recording(ARRAYS):
+            out = op.forward(*inputs, **node.params)
+        out, saved = out if op.saves else (out, None)
+        known[node.serial] = out = np.asarray(out) if isinstance(out, np.generic) else out
+        if node.released:
+            wanted = sum(1 << i for i, source in enumerate(node.sources) if source is not None and source.requires_grad)
+            drop, keep_out = op.plans.get(wanted) or op.plan(wanted, len(inputs))
+            node.values = [value if i in drop else inputs[i] for i, value in enumerate(node.values)]
+            node.out, node.saved, node.released = out if keep_out else None, saved, False
 
 
 def _on_the_way(root: Node, targets: set[int]) -> set[int]:

@@ -125,7 +125,8 @@ class Op:
     - `broadcasts`: the inputs broadcast, so a gradient may have to be summed back.
     - `saves`: forward returns (result, by-product); the rules get the by-product as `saved`, and None when they run on
       tensors, because then it must be computed from them to be differentiated.
-    - `variadic`: the function takes a list of arrays, or ends in `*arrays`; its one rule gets the number of the input first.
+    - `variadic`: the function takes a list of arrays, or ends in `*arrays`; its one rule gets the number of the input first,
+      and does not read the value of that one.
     - `composed`: the function is written in other ops, on tensors; it has no rules, since theirs are its derivative, and
       may return several tensors.
     """
@@ -169,7 +170,7 @@ class Op:
         for i in range(inputs):
             rule = self.vjps[i]
             if wanted >> i & 1 and rule is not None:
-                reads |= _values_read(rule, inputs)
+                reads |= _values_read(rule, inputs) - ({i} if self.variadic else set())
         plan = Plan(tuple(i for i in range(inputs) if i not in reads), OUT in reads)
         if not self.variadic:
             self.plans[wanted] = plan
@@ -215,9 +216,11 @@ def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable
         record = Op(name, body, inspect.signature(function), vjps, **fields)
         record.latex = record.latex or record.text
         record.domain = record.domain or (REAL,) * max(len(vjps), inputs)
-        listed = record.variadic and not _is_starred(record)
-        if listed:
-            record.forward = wraps(body)(lambda *arrays, **params: body(arrays, **params))
+        if record.variadic:
+            first = _before_operands(record)
+            one_list = lambda *arrays, **params: body(arrays, **params)
+            starred = lambda *arrays, **params: body(*[params.pop(key) for key in first or ()], *arrays, **params)
+            record.forward = wraps(body)(one_list if first is None else starred)
         if record.variadic and vjps and vjps[0] is not None:
             record.vjps = Each(vjps[0])
         REGISTRY[name] = record
@@ -245,31 +248,33 @@ def composed(inputs: int = 1, **fields: Any) -> Callable[[Callable[P, R]], Calla
     return op(inputs=inputs, composed=True, **fields)  # type: ignore[return-value]
 
 
-def _is_starred(op: Op) -> bool:
-    return any(p.kind is p.VAR_POSITIONAL for p in op.signature.parameters.values())
+def _before_operands(op: Op) -> list[str] | None:
+    """Return the names of the parameters that stand before `*operands`, or None where the arrays come in one list."""
+    names = list(op.signature.parameters)
+    starred = [i for i, p in enumerate(op.signature.parameters.values()) if p.kind is p.VAR_POSITIONAL]
+    return names[: starred[0]] if starred else None
 
 
 def _face(op: Op, function: Callable[..., Any]) -> Callable[..., Tensor]:
     """Make the public function of an op: sort the arguments into arrays and parameters, then apply."""
     count, defaults, names = len(op.domain), op.defaults, list(op.signature.parameters)
     complete = len(defaults) == len(names) - count and not op.variadic
-    first = names.index("operands") if op.variadic and _is_starred(op) else -1
+    before = _before_operands(op) if op.variadic else None
 
     def face(*args: Any, **kwargs: Any) -> Any:
         if _mode.get() is ARRAYS:
             return function(*args, **kwargs)[0] if op.saves else function(*args, **kwargs)
         if complete and not kwargs and len(args) == count:
             return apply(op, args, defaults)
-        if first >= 0:
-            params = {**defaults, **dict(zip(names, args[:first], strict=False)), **kwargs}
-            return apply(op, args[first:], params)
+        if before is not None:
+            return apply(op, args[len(before) :], {**defaults, **dict(zip(before, args, strict=False)), **kwargs})
         params = {**defaults, **kwargs}
         if len(args) != count or len(params) != len(names) - count:
             params = _bound(op, args, kwargs)
             args = tuple([params.pop(name) for name in names[:count]])
             params = {**defaults, **params}
         for name, value in params.items():
-            if type(value) in (list, ndarray) or isinstance(value, Tensor):
+            if type(value) in (list, tuple, ndarray) or isinstance(value, Tensor | np.generic):
                 params[name] = _setting(op, name, value)
         return apply(op, tuple(args[0]) if op.variadic else args, params)
 
@@ -278,8 +283,12 @@ def _face(op: Op, function: Callable[..., Any]) -> Callable[..., Tensor]:
 
 def _setting(op: Op, name: str, value: Any) -> Any:
     """Return a parameter that later changes of its list or array do not reach; no gradient flows to parameters."""
+    if isinstance(value, list | tuple):
+        return (list if isinstance(value, list) else tuple)([_setting(op, name, part) for part in value])
+    if isinstance(value, np.generic):
+        return value.item()  # np.float64(2) must promote no more than 2.0 does
     if not isinstance(value, Tensor):
-        return value.copy()
+        return value.copy() if type(value) is ndarray else value
     if value.requires_grad:
         raise TypeError(
             f"{op.name}: no gradient flows to {name}, but {describe(value)} requires one; detach() it first"
@@ -353,8 +362,9 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         node = Node()
         drop, keep_out = op.plans.get(wanted) or op.plan(wanted, len(values))
         for i in drop:
-            if sources[i] is not None:
-                values[i] = sources[i]
+            source = sources[i]
+            if source is not None and source.op is not None:  # a leaf's value lives anyway, and may be replaced
+                values[i] = source
         if keep_out:
             node.out = out
     elif now is EVERYTHING:

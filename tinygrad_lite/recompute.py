@@ -32,7 +32,7 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     >>> y = block(x).sum()
     >>> y.backward()
     >>> x.grad.numpy().round(3)
-    array([0.078, 0.001], dtype=float32)
+    array([0.063, 0.001], dtype=float32)
     """
 
     @wraps(f)
@@ -47,7 +47,10 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
             if not isinstance(part, Tensor):
                 raise TypeError(f"a checkpointed function must return tensors, not {type(part).__name__}: {part!r}")
         together = _joined(parts)
-        run.sources = _boundary(together, start)
+        older = _older(together, start)
+        run.sources = [node for node in older if node.requires_grad]
+        tensors = [node.leaf() for node in older if node.leaf is not None]
+        run.leaves = [(tensor, tensor._data) for tensor in tensors if tensor is not None]
         if not run.sources:
             return result
         node = Node()
@@ -63,9 +66,10 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
 
 
 class _Run:
-    """A call that can be made again, with the random numbers of the first time."""
+    """A call that can be made again, with the random numbers and the parameters of the first time."""
 
     sources: Sequence[Node]
+    leaves: Sequence[tuple[Tensor, Any]] = ()  # with their values, which an optimiser may replace
 
     def __init__(self, call: Callable[[], Any]) -> None:
         self.call = call
@@ -75,13 +79,22 @@ class _Run:
     def again(self) -> Any:
         rng = generator().bit_generator
         before, rng.state = rng.state, self.state
-        first = before == self.state
+        now = [tensor._data for tensor, _ in self.leaves]
+        for tensor, value in self.leaves:
+            tensor._data = value
         try:
             with recording(GRADIENTS):
                 return self.call()
         finally:
-            if not first:
+            if before != self.state:  # not the first time
                 rng.state = before
+            for (tensor, _), value in zip(self.leaves, now, strict=True):
+                tensor._data = value
+
+    def value(self) -> Any:
+        """Return the array of the result."""
+        with recording(GRADIENTS):
+            return _joined(leaves(self.again()))._data
 
     def pull(self, i: int, g: Any) -> Any:
         """Return the gradient with respect to source i; all of them are computed together, once for each g."""
@@ -98,7 +111,7 @@ class _Run:
 
 CHECKPOINT = Op(
     name="checkpoint",
-    forward=lambda *_arrays, run: run.again(),
+    forward=lambda *_arrays, run: run.value(),
     signature=inspect.signature(lambda _arrays, _run: None),
     vjps=Each(lambda i, g, _out, *_arrays, run: run.pull(i, g)),
     text="checkpoint({0})",
@@ -108,14 +121,14 @@ CHECKPOINT = Op(
 )
 
 
-def _boundary(y: Tensor, start: int) -> list[Node]:
+def _older(y: Tensor, start: int) -> list[Node]:
     """Return the nodes made before `start` from which y was computed directly since, in the order of their age."""
     found: dict[int, Node] = {}
     seen: set[int] = set()
     stack = [y._node] if y._node is not None else []
     while stack:
         node = stack.pop()
-        if node.serial in seen or not node.requires_grad:
+        if node.serial in seen:
             continue
         seen.add(node.serial)
         if node.serial < start:

@@ -28,7 +28,7 @@ class Node:
     """How one tensor was made.  Read by `graph` and `autodiff`, written by `op.apply`.
 
     `sources[i]` is the node of input i, or None where the input is a plain array or number; `values[i]` is the value of
-    input i where a rule will read it (always, for plain arrays and numbers), else its node, which knows shape and dtype.
+    input i where a rule will read it, or where no op made it, else its node, which knows shape and dtype.
     A leaf has `op=None`.
     """
 
@@ -38,6 +38,7 @@ class Node:
     values: Sequence[Any] = ()
     out: Any = None  # the result, where a rule will read it
     saved: Any = None  # by-products of the forward pass that spare the rules a computation
+    released: bool = False  # whether `backward` has let values go, which can be computed again
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     requires_grad: bool = True

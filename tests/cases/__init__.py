@@ -12,9 +12,33 @@ from typing import Any
 from tinygrad_lite.op import REGISTRY, Op
 from tinygrad_lite.verify.laws import Case, Make, default_case
 
-from . import convolution, elementwise, functions, indexing, linear, loss, neural, reduction, shape
+from . import (
+    activations,
+    convolution,
+    elementwise,
+    functions,
+    indexing,
+    linear,
+    loss,
+    neural,
+    reduction,
+    shape,
+    sorting,
+)
 
-FAMILIES: list[Any] = [convolution, elementwise, functions, indexing, linear, loss, neural, reduction, shape]
+FAMILIES: list[Any] = [
+    activations,
+    convolution,
+    elementwise,
+    functions,
+    indexing,
+    linear,
+    loss,
+    neural,
+    reduction,
+    shape,
+    sorting,
+]
 
 CASES: dict[str, Make] = {}
 DEFINITIONS: dict[str, Callable[..., Any]] = {}

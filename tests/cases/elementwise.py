@@ -56,6 +56,20 @@ KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
         [2.0],
         [2.0],
     ),  # a peer forgets the sum
+    (
+        "atan2",
+        tl.atan2,
+        [[0.0, -0.0, 0.0, 2.0], [0.0, -0.0, -2.0, 0.0]],
+        [[0.0, 0.0, -0.5, 0.0], [0.0, 0.0, 0.0, -0.5]],
+    ),
+    (
+        "logaddexp",
+        tl.logaddexp,
+        [[-np.inf, -np.inf, 0.0], [-np.inf, 0.0, -np.inf]],
+        [[0.5, 0.0, 1.0], [0.5, 1.0, 0.0]],
+    ),
+    ("logaddexp", tl.logaddexp, [[np.inf, np.inf], [0.0, np.inf]], [[1.0, 0.5], [0.0, 0.5]]),
+    ("logaddexp", lambda x: tl.logaddexp(-np.inf, x), [[-np.inf, 0.0]], [[0.5, 1.0]]),
     ("where", lambda x: tl.where(x, x, -x), [[-2.0, 0.0, 2.0]], [[1.0, -1.0, 1.0]]),
 ]
 

@@ -24,6 +24,8 @@ def some_index(rng: Random, shape: Shape) -> Any:
         rng.random(shape) < 0.5,
         rng.random(n) < 0.5,
         (np.int64(0), ...),
+        tuple(np.array([-1]) for _ in shape),
+        (np.array(0), None),
         (slice(None), [0, 0]) if len(shape) > 1 else [[0, n - 1], [0, 0]],
         (rng.integers(0, n, (2, 1)), rng.integers(0, shape[1], 3)) if len(shape) > 1 else (),
     ]
@@ -41,7 +43,47 @@ def scatter_case(rng: Random, shape: Shape) -> Case:
     return Case([np.empty(shape)[index].shape], {"index": index, "shape": shape})
 
 
+def take_case(rng: Random, shape: Shape) -> Case:
+    shape = full(shape)
+    axis = None if rng.random() < 0.3 else int(rng.integers(-len(shape), len(shape)))
+    n = int(np.prod(shape)) if axis is None else shape[axis]
+    choices = [rng.integers(-n, n, (2, 3)), rng.integers(0, n, n + 2).tolist(), int(rng.integers(-n, n)), []]
+    return Case([shape], {"indices": choices[rng.integers(0, len(choices))], "axis": axis})
+
+
+def index_along(rng: Random, shape: Shape) -> tuple[int, Any]:
+    """An axis and, for it, an index as gather and scatter_add take it; some of its other axes have length 1."""
+    axis = int(rng.integers(-len(shape), len(shape)))
+    sizes = [n if rng.random() < 0.8 else 1 for n in shape]
+    sizes[axis] = int(rng.integers(0, 5))
+    return axis, rng.integers(-shape[axis], shape[axis], sizes)
+
+
+def gather_case(rng: Random, shape: Shape) -> Case:
+    shape = full(shape)
+    axis, index = index_along(rng, shape)
+    return Case([shape], {"axis": axis, "index": index if rng.random() < 0.5 else index.tolist() or index})
+
+
+def scatter_add_case(rng: Random, shape: Shape) -> Case:
+    """The gradient of x; that of the source is the gradient of scatter, and tried at the kinks."""
+    shape = full(shape)
+    axis, index = index_along(rng, shape)
+    source = rng.integers(-3, 4, np.take_along_axis(np.empty(shape), index, axis).shape).astype(np.float32)
+    return Case([shape], {"axis": axis, "index": index, "source": source})
+
+
+def one_hot_case(rng: Random, shape: Shape) -> Case:
+    classes = int(rng.integers(1, 6))
+    axis = int(rng.integers(-len(shape) - 1, len(shape) + 1))
+    return Case([rng.integers(0, classes, shape)], {"classes": classes, "axis": axis})
+
+
 CASES: dict[str, Make] = {
+    "gather": gather_case,
+    "one_hot": one_hot_case,
+    "scatter_add": scatter_add_case,
+    "take": take_case,
     "getitem": getitem_case,
     "scatter": scatter_case,
 }
@@ -52,7 +94,18 @@ def scattered(x: Any, index: Any, shape: Shape) -> Any:
     return np.bincount(np.ravel(places), np.ravel(x), int(np.prod(shape))).reshape(shape)
 
 
+def scatter_added(x: Any, axis: int, index: Any, source: Any) -> Any:
+    """Sum over the source, one entry of `axis` at a time."""
+    out, index = np.moveaxis(np.array(x), axis, -1), np.moveaxis(np.asarray(index), axis, -1) % x.shape[axis]
+    for k in range(x.shape[axis]):
+        out[..., k] += np.sum(np.moveaxis(source, axis, -1) * (index == k), axis=-1)
+    return np.moveaxis(out, -1, axis)
+
+
 DEFINITIONS: dict[str, Callable[..., Any]] = {
+    "gather": lambda x, axis, index: np.take_along_axis(x, np.asarray(index, np.intp), axis),
+    "one_hot": lambda labels, classes, axis: np.moveaxis(np.eye(classes)[labels], -1, axis),
+    "scatter_add": scatter_added,
     "getitem": lambda x, index: x[index],
     "scatter": scattered,
 }
@@ -60,10 +113,18 @@ DEFINITIONS: dict[str, Callable[..., Any]] = {
 # Name, function, inputs, and the gradients of its sum.
 KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
     ("getitem", lambda x: x[[0, 0, 1]], [[5.0, 6.0, 7.0]], [[2.0, 1.0, 0.0]]),
+    ("take", lambda x: x.take([0, -1, 2]), [[5.0, 6.0, 7.0]], [[1.0, 0.0, 2.0]]),
+    ("gather", lambda x: x.gather(1, [[0, 0], [1, 0]]), [[[5.0, 6.0], [7.0, 8.0]]], [[[2.0, 0.0], [1.0, 1.0]]]),
+    (
+        "scatter_add",
+        lambda x, source: x.scatter_add(0, [0, 0, 1], source) ** 2,
+        [[1.0, 2.0], [3.0, 4.0, 5.0]],
+        [[16.0, 14.0], [16.0, 16.0, 14.0]],
+    ),
 ]
 
 # Where the kink function is zero everywhere: inputs and parameters; for the others, inputs of zeros.
 KINK_AT: dict[str, Case] = {}
 
 # The dtype of the result where it is not that of the inputs.
-RESULTS: dict[str, Any] = {}
+RESULTS: dict[str, Any] = {"one_hot": np.float32}

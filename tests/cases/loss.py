@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+import tinygrad_lite as tl
 from tinygrad_lite.verify.laws import Case, Make, Random, Shape, full
 
 
@@ -21,7 +22,68 @@ def cross_entropy_case(rng: Random, shape: Shape) -> Case:
     return Case([shape, labels], {"axis": axis})
 
 
+REDUCTIONS = ["mean", "sum", "none"]
+
+
+def reduced_case(rng: Random, shape: Shape) -> Case:
+    reduction = str(rng.choice(REDUCTIONS))
+    return Case([full(shape)] * 2, {"reduction": reduction})
+
+
+def mean_cross_entropy_case(rng: Random, shape: Shape) -> Case:
+    inputs, params = cross_entropy_case(rng, shape)
+    integers = inputs[1].dtype.kind == "i"
+    params |= {"reduction": str(rng.choice(REDUCTIONS)), "label_smoothing": float(rng.choice([0.0, 0.1, 1.0]))}
+    return Case([inputs[0], some_ignored(rng, inputs[1]) if integers else inputs[1]], params)
+
+
+def some_ignored(rng: Random, labels: Any) -> Any:
+    """Labels of which some, but not all, are −100."""
+    where = rng.random(labels.shape) < 0.3
+    return labels if where.all() else np.where(where, -100, labels)
+
+
+def nll_case(rng: Random, shape: Shape) -> Case:
+    shape = full(shape)
+    axis = int(rng.integers(-len(shape), len(shape)))
+    labels = some_ignored(rng, rng.integers(0, shape[axis], tuple(np.delete(shape, axis))))
+    return Case([shape, labels], {"axis": axis, "reduction": str(rng.choice(REDUCTIONS))})
+
+
+def binary_case(rng: Random, shape: Shape) -> Case:
+    """Labels 0 and 1, as booleans, integers or floats, or probabilities."""
+    labels = rng.integers(0, 2, shape)
+    choices = [labels, labels == 1, labels.astype(np.float64), rng.random(shape)]
+    return Case([shape, np.asarray(choices[rng.integers(0, 4)])], {})
+
+
+def reduced_binary_case(rng: Random, shape: Shape) -> Case:
+    reduction = str(rng.choice(REDUCTIONS))
+    return Case(binary_case(rng, full(shape)).inputs, {"reduction": reduction})
+
+
+def hinge_case(rng: Random, shape: Shape) -> Case:
+    shape = full(shape)
+    return Case([shape, 2 * rng.integers(0, 2, shape) - 1], {"reduction": str(rng.choice(REDUCTIONS))})
+
+
+def kl_div_case(rng: Random, shape: Shape) -> Case:
+    shape = full(shape)
+    logarithms = bool(rng.random() < 0.5)
+    target = rng.uniform(-2, 0, shape) if logarithms else rng.uniform(0.1, 1, shape)
+    return Case([shape, target], {"log_target": logarithms, "reduction": str(rng.choice([*REDUCTIONS, "batchmean"]))})
+
+
 CASES: dict[str, Make] = {
+    "binary_cross_entropy_with_logits": reduced_binary_case,
+    "cross_entropy": mean_cross_entropy_case,
+    "hinge": hinge_case,
+    "huber": lambda rng, s: Case([full(s)] * 2, {"delta": 0.7, "reduction": str(rng.choice(REDUCTIONS))}),
+    "kl_div": kl_div_case,
+    "l1": reduced_case,
+    "mse": reduced_case,
+    "nll": nll_case,
+    "sigmoid_cross_entropy": binary_case,
     "softmax_cross_entropy": cross_entropy_case,
 }
 
@@ -32,15 +94,68 @@ def cross_entropy(z: Any, y: Any, axis: int) -> Any:
     return -np.sum(y * (z - np.log(np.sum(np.exp(z), axis=axis, keepdims=True))), axis=axis)
 
 
+def reduced(losses: Any, reduction: str, count: int | None = None) -> Any:
+    if reduction == "none":
+        return losses
+    count = {"sum": 1, "mean": count or np.size(losses), "batchmean": len(np.atleast_1d(losses))}[reduction]
+    return np.sum(losses) / count
+
+
+def mean_cross_entropy(z: Any, y: Any, axis: int, label_smoothing: float, reduction: str) -> Any:
+    counts: Any = np.ones(np.delete(z.shape, axis), np.bool_)
+    if y.dtype.kind == "i":
+        counts = y != -100
+        y = np.moveaxis(np.eye(z.shape[axis])[np.where(counts, y, 0)], -1, axis)
+    y = (1 - label_smoothing) * y + label_smoothing / z.shape[axis]
+    return reduced(cross_entropy(z, y, axis) * counts, reduction, np.sum(counts))
+
+
+def nll(z: Any, y: Any, axis: int, reduction: str) -> Any:
+    counts = y != -100
+    y = np.moveaxis(np.eye(z.shape[axis])[np.where(counts, y, 0)], -1, axis)
+    return reduced(-np.sum(z * y, axis=axis) * counts, reduction, np.sum(counts))
+
+
+def binary(z: Any, y: Any) -> Any:
+    return y * np.logaddexp(0, -z) + (1 - y.astype(np.float64)) * np.logaddexp(0, z)
+
+
+def huber(x: Any, y: Any, delta: float, reduction: str) -> Any:
+    d = np.abs(x - y)
+    return reduced(np.where(d <= delta, d * d / 2, delta * (d - delta / 2)), reduction)
+
+
+def kl_div(q: Any, t: Any, log_target: bool, reduction: str) -> Any:
+    t = np.exp(t) if log_target else t
+    return reduced(t * np.log(t) - t * q, reduction)
+
+
 DEFINITIONS: dict[str, Callable[..., Any]] = {
+    "binary_cross_entropy_with_logits": lambda z, y, reduction: reduced(binary(z, y), reduction),
+    "cross_entropy": mean_cross_entropy,
+    "hinge": lambda s, y, reduction: reduced(np.where(y * s < 1, 1 - y * s, 0), reduction),
+    "huber": huber,
+    "kl_div": kl_div,
+    "l1": lambda x, y, reduction: reduced(np.where(x > y, x - y, y - x), reduction),
+    "mse": lambda x, y, reduction: reduced(x * x - 2 * x * y + y * y, reduction),
+    "nll": nll,
+    "sigmoid_cross_entropy": binary,
     "softmax_cross_entropy": cross_entropy,
 }
 
 # Name, function, inputs, and the gradients of its sum.
-KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = []
+KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
+    ("l1", lambda x, y: tl.l1(x, y, "sum"), [[1.0, 2.0], [1.0, 3.0]], [[0.0, -1.0], [0.0, 1.0]]),
+    ("huber", lambda x, y: tl.huber(x, y, 1.0, "sum"), [[1.0, -1.0, 0.5], [0.0] * 3], [[1, -1, 0.5], [-1, 1, -0.5]]),
+    ("hinge", lambda s: tl.hinge(s, np.array([1, 1, -1, -1]), "sum"), [[1.0, 0.5, -1.0, 0.0]], [[0.0, -1.0, 0.0, 1.0]]),
+    ("kl_div", lambda q, t: tl.kl_div(q, t, reduction="sum"), [[-1.0, -2.0], [0.0, 1.0]], [[0.0, -1.0], [0.0, 3.0]]),
+]
 
 # Where the kink function is zero everywhere: inputs and parameters; for the others, inputs of zeros.
-KINK_AT: dict[str, Case] = {}
+KINK_AT: dict[str, Case] = {
+    "hinge": Case([np.array([1.0, -1.0]), np.array([1, -1])], {}),
+    "huber": Case([np.array([2.0, -1.0]), np.array([1.0, 0.0])], {}),
+}
 
 # The dtype of the result where it is not that of the inputs.
 RESULTS: dict[str, Any] = {}

@@ -6,6 +6,7 @@ A family lists its ops in `__all__`; from there they reach `tinygrad_lite`.
 from typing import TYPE_CHECKING
 
 from ..op import REGISTRY
+from .activations import *  # noqa: F403
 from .convolution import *  # noqa: F403
 from .elementwise import *  # noqa: F403
 from .functions import *  # noqa: F403
@@ -15,6 +16,7 @@ from .loss import *  # noqa: F403
 from .neural import *  # noqa: F403
 from .reduction import *  # noqa: F403
 from .shape import *  # noqa: F403
+from .sorting import *  # noqa: F403
 
 if not TYPE_CHECKING:
     __all__ = list(REGISTRY)

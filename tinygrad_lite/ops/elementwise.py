@@ -5,6 +5,7 @@ To add one: write its forward pass as a function on arrays and, above it, one vj
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -12,11 +13,11 @@ import numpy as np
 
 from ..op import NONZERO, NUMBERS, POSITIVE, POWER, PRODUCT, REAL, RELATION, SUM, UNARY, op
 from ..tensor import ArrayLike, Tensor
-from .functions import log
+from .functions import log, sigmoid
 
 __all__ = [
-    "add", "astype", "clip", "div", "equal", "greater", "greater_equal", "less", "less_equal", "maximum", "minimum",
-    "mul", "neg", "not_equal", "positive", "pow", "sub", "where",
+    "add", "astype", "atan2", "clip", "div", "equal", "greater", "greater_equal", "less", "less_equal", "logaddexp",
+    "maximum", "minimum", "mul", "neg", "not_equal", "positive", "pow", "sub", "where",
 ]  # fmt: skip
 
 binary = partial(op, broadcasts=True)
@@ -156,6 +157,58 @@ def pow(a: ArrayLike, b: ArrayLike) -> Any:
     Tensor([1., 9.], dtype=float32)
     """
     return a**b if isinstance(b, float | int) else np.power(a, b)  # ** is fast for 2, ½ and −1
+
+
+def _turn(part: Any, y: Any, x: Any) -> Any:
+    """Return part / (x² + y²), and 0 at the origin; both are scaled first, so that no square overflows or vanishes."""
+    size = abs(x) + abs(y)
+    origin = size == 0
+    size = where(origin, 1.0, size)
+    x, y = x / size, y / size
+    return part / size / (size * where(origin, 1.0, x * x + y * y))
+
+
+@binary(
+    lambda g, _out, y, x: _turn(g * x, y, x),
+    lambda g, _out, y, x: _turn(-g * y, y, x),
+    text="atan2({0}, {1})",
+    latex=r"\mathrm{{atan2}}({0}, {1})",
+    kink=lambda y, x: np.where(np.greater(x, 0), 1.0, y),
+    convention="the derivatives at the origin are 0; the jump along the negative x axis does not count",
+    numpy=np.arctan2,
+)
+def atan2(y: ArrayLike, x: ArrayLike) -> Any:
+    """Return the angle in [−π, π] between the x axis and the point (x, y); y comes first.
+
+    The derivatives at the origin are 0.
+
+    >>> atan2(Tensor([0.0, 1.0]), Tensor([1.0, 0.0])).numpy().round(3)
+    array([0.   , 1.571], dtype=float32)
+    """
+    return np.arctan2(y, x)
+
+
+def _share(g: Any, mine: Any, other: Any) -> Any:
+    """Return g σ(mine − other), and half of g where both are the same infinity."""
+    tied = where(abs(mine) == math.inf, mine == other, False)
+    return g * where(tied, 0.5, sigmoid(where(tied, 0.0, mine) - other))
+
+
+@binary(
+    lambda g, _out, a, b: _share(g, a, b),
+    lambda g, _out, a, b: _share(g, b, a),
+    text="log(exp({0}) + exp({1}))",
+    latex=r"\log(e^{{{0}}} + e^{{{1}}})",
+    convention="where both are the same infinity, each gets half",
+    numpy=np.logaddexp,
+)
+def logaddexp(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return log(eᵃ + eᵇ), elementwise and without overflow; −∞ is the logarithm of 0.
+
+    >>> logaddexp(Tensor([0.0, 1000.0, -np.inf]), 0).numpy().round(3)
+    array([6.93e-01, 1.00e+03, 0.00e+00], dtype=float32)
+    """
+    return np.logaddexp(a, b)
 
 
 # --- choosing ---------------------------------------------------------------------------------------------------------

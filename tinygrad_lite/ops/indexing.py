@@ -1,32 +1,45 @@
-"""Ops that pick elements out and put them back: getitem and its vjp, scatter.  Imports `op`."""
+"""Ops that pick elements out and put them back: getitem and its vjp scatter, take, gather, one_hot.  Imports `op`."""
 
 from __future__ import annotations
 
-from typing import Any
+from math import prod
+from operator import index as as_integer
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from ..op import op
-from ..tensor import ArrayLike, Tensor
+from ..op import composed, op
+from ..tensor import ArrayLike, Tensor, is_array
 
-__all__ = ["getitem", "scatter"]
+__all__ = ["gather", "getitem", "one_hot", "scatter", "scatter_add", "take"]
+
+Shape: TypeAlias = tuple[int, ...]
 
 
 def frozen(index: Any) -> Any:
     """Return an index that later changes of its lists, arrays and tensors do not reach."""
-    if isinstance(index, tuple):
-        return tuple(frozen(part) for part in index)
-    if isinstance(index, Tensor):
-        return index.numpy().copy()
-    if isinstance(index, list):
-        return np.array(index) if index else np.array(index, dtype=np.intp)
-    return index.copy() if isinstance(index, np.ndarray) else index
+    parts = tuple(_part(part) for part in index) if isinstance(index, tuple) else (_part(index),)
+    parts = tuple(part.copy() if isinstance(part, np.ndarray) else part for part in parts)
+    return parts if isinstance(index, tuple) else parts[0]
 
 
-def _is_basic(index: Any) -> bool:
-    """Whether an index selects each element at most once without saying so element by element."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in parts)
+def _part(part: Any) -> Any:
+    """Return what stands between two commas of an index, its lists and tensors as arrays."""
+    if isinstance(part, Tensor):
+        return part.numpy()
+    if isinstance(part, slice):
+        return slice(
+            *(as_integer(end) if isinstance(end, Tensor) else end for end in (part.start, part.stop, part.step))
+        )
+    if isinstance(part, list | tuple):
+        array = np.array(part)
+        return array if array.size else array.astype(np.intp)  # NumPy too takes an empty list for integers
+    return part
+
+
+def _parts(index: Any) -> tuple[Any, ...]:
+    return tuple(map(_part, index)) if isinstance(index, tuple) else (_part(index),)
 
 
 @op(
@@ -40,22 +53,147 @@ def getitem(x: ArrayLike, index: Any) -> Any:
     >>> Tensor([1.0, 2.0, 3.0])[1:]
     Tensor([2., 3.], dtype=float32)
     """
-    return x[frozen(index)]
+    return x[_parts(index)]
 
 
 @op(lambda g, _out, _x, index, shape: getitem(g, index), text="scatter({0}, {index})")
-def scatter(x: ArrayLike, index: Any, shape: tuple[int, ...]) -> Any:
+def scatter(x: ArrayLike, index: Any, shape: Shape) -> Any:
     """Put x at `index` into zeros of `shape`; what falls on the same element adds up.  The vjp of getitem.
+
+    x has the shape of `zeros[index]`; ValueError where it has not.
 
     >>> scatter(Tensor([1.0, 2.0]), [1, 1], (3,))
     Tensor([0., 3., 0.], dtype=float32)
     """
-    out = np.zeros_like(x, shape=shape)
-    index = frozen(index)
-    if _is_basic(index):
-        out[index] = x
-    else:
-        np.add.at(out, index, x)
+    out = np.zeros_like(x, shape=shape, order="C")  # so that its flat form below is a view
+    parts = _parts(index)
+    if not any(is_array(part) and part.ndim and part.dtype.kind in "iu" for part in parts):
+        _check_shape(x, out[parts].shape)
+        out[parts] = x  # slices and masks pick no element twice
+        return out
+    if parts[-1] is Ellipsis:
+        parts = parts[:-1]
+    # The index picks rows: along the axes behind those that it names, everything is picked.
+    named = len(shape) if any(part is Ellipsis for part in parts) else sum(map(_axes_of, parts))
+    count, width = prod(shape[:named]), prod(shape[named:])
+    if 8 * x.size < count:  # too few to be worth the numbering of all rows
+        _check_shape(x, np.broadcast_to(False, shape)[parts].shape)
+        np.add.at(out, parts, x)
+        return out
+    rows = np.arange(count).reshape(shape[:named])[parts]
+    _check_shape(x, rows.shape + tuple(shape[named:]))
+    places = rows.reshape(-1, 1) * width + np.arange(width)
+    np.add.at(out.reshape(-1), places.reshape(-1), x.reshape(-1))  # with a flat index it is many times faster
+    return out
+
+
+def _axes_of(part: Any) -> int:
+    """Count the axes that a part of an index stands for."""
+    if isinstance(part, bool) or part is None:
+        return 0
+    return part.ndim if isinstance(part, np.ndarray | np.generic) and part.dtype.kind == "b" else 1
+
+
+def _check_shape(x: Any, shape: Shape) -> None:
+    if x.shape != shape:
+        raise ValueError(f"the index picks elements of shape {shape}, but x has {x.shape}; use broadcast_to first")
+
+
+def _integers(index: Any) -> Any:
+    """Return an index as an array of integers; booleans would be a mask elsewhere, so they are refused."""
+    array = _part(index)
+    array = array if isinstance(array, np.ndarray) else np.asarray(array)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"the indices must be integers, not {array.dtype}; x[mask] picks by booleans")
+    return array
+
+
+# --- one array of indices, for one axis -------------------------------------------------------------------------------
+
+
+def _at(indices: Any, axis: int) -> tuple[Any, ...]:
+    return (*(slice(None),) * axis, _integers(indices))
+
+
+def _untake(g: Any, shape: Shape, indices: Any, axis: int | None) -> Any:
+    inner = (prod(shape),) if axis is None else shape or (1,)
+    return scatter(g, _at(indices, (axis or 0) % len(inner)), inner).reshape(shape)
+
+
+@op(
+    lambda g, _out, _x, indices, axis: _untake(g, _x.shape, indices, axis),
+    text="take({0}, {indices})",
+    numpy=np.take,
+)
+def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Any:
+    """Pick entries along an axis, without `axis` from the flattened x; `indices` takes the place of that axis.
+
+    Repeats add up their gradients.  Raises IndexError for an index out of range, TypeError for one that is no integer.
+
+    >>> take(Tensor([[1.0, 2.0], [3.0, 4.0]]), [1, 1, 0], axis=0)
+    Tensor([[3., 4.],
+            [3., 4.],
+            [1., 2.]], dtype=float32)
+    """
+    return np.take(x, _integers(indices), axis)
+
+
+def _along(index: Any, axis: int, shape: Shape) -> tuple[Any, ...]:
+    """Return the index that picks, at each place of `index`, the element whose number on `axis` it holds."""
+    index, axis = _integers(index), normalize_axis_index(axis, len(shape))
+    if index.ndim != len(shape):
+        raise ValueError(
+            f"index has {index.ndim} axes and x {len(shape)}: give it as many, with reshape or expand_dims"
+        )
+    grid = np.ogrid[tuple(slice(n) for n in shape)]
+    return tuple(index if i == axis else grid[i] for i in range(len(shape)))
+
+
+@op(
+    lambda g, _out, _x, axis, index: scatter(g, _along(index, axis, _x.shape), _x.shape),
+    text="gather({0}, {axis}, {index})",
+)
+def gather(x: ArrayLike, axis: int, index: ArrayLike) -> Any:
+    """Pick along an axis, at each place the entry that `index` holds there: `out[i, j] = x[i, index[i, j]]` for axis 1.
+
+    `index` has as many axes as x, and its shape broadcasts to that of x but for `axis`.  Repeats add up their gradients.
+
+    >>> gather(Tensor([[1.0, 2.0], [3.0, 4.0]]), 1, [[1], [0]])
+    Tensor([[2.],
+            [3.]], dtype=float32)
+    """
+    return x[_along(index, axis, x.shape)]
+
+
+@composed()
+def scatter_add(x: ArrayLike, axis: int, index: ArrayLike, source: ArrayLike) -> Any:
+    """Return x with `source` added along an axis: `out[i, index[i, j]] += source[i, j]` for axis 1; repeats add up.
+
+    `source` has the shape of `gather(x, axis, index)`, of which this is the transpose; ValueError where it has not.
+
+    >>> scatter_add(Tensor([[1.0, 2.0]]), 1, [[0, 0]], Tensor([[10.0, 20.0]]))
+    Tensor([[31.,  2.]], dtype=float32)
+    """
+    return x + scatter(source, frozen(_along(index, axis, x.shape)), x.shape)
+
+
+@op(text="one_hot({0}, {classes})", latex=r"\mathrm{{onehot}}({0})")
+def one_hot(labels: ArrayLike, classes: int, axis: int = -1, dtype: Any = np.float32) -> Any:
+    """Return integer labels as rows of zeros with a 1 at the label, along a new axis; where columns are samples, `axis=0`.
+
+    Raises TypeError for labels that are no integers, and IndexError for a label that is not in 0 … classes − 1.
+
+    >>> one_hot([1, 0], 3)
+    Tensor([[0., 1., 0.],
+            [1., 0., 0.]], dtype=float32)
+    """
+    axis = normalize_axis_index(axis, labels.ndim + 1)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"the labels must be integers, not {labels.dtype}")
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        raise IndexError(f"labels run from {labels.min()} to {labels.max()}, but the classes from 0 to {classes - 1}")
+    out = np.zeros_like(labels, dtype, shape=(*labels.shape[:axis], classes, *labels.shape[axis:]))
+    np.put_along_axis(out, np.expand_dims(labels, axis), 1, axis)
     return out
 
 

@@ -1,4 +1,8 @@
-"""Loss functions.  Imports `op`.  Each gives one loss per sample; take the mean for J."""
+"""Loss functions.  Imports `op`.
+
+softmax_cross_entropy and sigmoid_cross_entropy give one loss per sample or element: take the mean for J.  The others have
+PyTorch's `reduction`: "mean" over all of them, "sum", or "none".
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from ..op import op
-from ..tensor import ArrayLike, Tensor
-from .reduction import kept, log_softmax, softmax, sum
-from .shape import reshape
+from ..op import composed, op
+from ..tensor import ArrayLike, Tensor, describe
+from .elementwise import astype, clip, where
+from .functions import abs, exp, log, relu, sigmoid
+from .indexing import gather, one_hot
+from .reduction import kept, log_softmax, mean, softmax, sum
+from .shape import reshape, squeeze
 
-__all__ = ["softmax_cross_entropy"]
+__all__ = [
+    "binary_cross_entropy_with_logits", "cross_entropy", "hinge", "huber", "kl_div", "l1", "mse", "nll",
+    "sigmoid_cross_entropy", "softmax_cross_entropy",
+]  # fmt: skip
 
-
-def one_hot(labels: Any, shape: tuple[int, ...], axis: int, dtype: Any) -> Any:
-    """Return integer labels as columns of 0 and 1 along `axis` of `shape`."""
-    labels = labels.numpy() if isinstance(labels, Tensor) else labels
-    classes = np.arange(shape[axis]).reshape([-1 if i == axis % len(shape) else 1 for i in range(len(shape))])
-    return (np.expand_dims(labels, axis) == classes).astype(dtype)
+# --- classes ----------------------------------------------------------------------------------------------------------
 
 
 def _excess(g: Any, _out: Any, z: Any, y: Any, axis: int, saved: Any) -> Any:
     """∂L/∂z = g (softmax(z) Σy − y), which is g (softmax(z) − y) for labels that sum to 1."""
     g = g.reshape(kept(z.shape, axis))
+    y = np.asarray(y) if isinstance(y, int) else y
     integers = y.shape != z.shape
-    y = one_hot(y, z.shape, axis, z.dtype) if integers else y
+    y = one_hot(y, z.shape[axis], axis, z.dtype) if integers else y
     if saved is not None:
         excess = saved - y
         excess *= g
@@ -63,7 +69,7 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike, axis: int = -1) 
     shifted = z - np.maximum.reduce(z, axis=axis, keepdims=True)
     weighted = y.shape == z.shape and y.dtype.kind == "f"
     if not weighted:
-        _check_classes(z, y, axis)
+        _check_classes(z, y, axis, f"one-hot floats of shape {z.shape} or ")
     p = np.exp(shifted)
     total = np.add.reduce(p, axis=axis, keepdims=True)
     p /= total
@@ -75,13 +81,235 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike, axis: int = -1) 
     return np.add.reduce(loss, axis=axis), p
 
 
-def _check_classes(z: Any, y: Any, axis: int) -> None:
+def _check_classes(z: Any, y: Any, axis: int, alternative: str = "") -> None:
     """Check integer labels: one per sample, each a class."""
     expected = tuple(n for i, n in enumerate(z.shape) if i != axis % z.ndim)
     if y.dtype.kind not in "iu" or y.shape != expected:
-        raise ValueError(
-            f"labels must be one-hot floats of shape {z.shape} or integers of shape {expected}, "
-            f"not {y.dtype} of shape {y.shape}"
-        )
+        raise ValueError(f"labels must be {alternative}integers of shape {expected}, not {y.dtype} of shape {y.shape}")
     if y.size and not (y.min() >= 0 and y.max() < z.shape[axis]):
         raise IndexError(f"labels run from {y.min()} to {y.max()}, but the classes from 0 to {z.shape[axis] - 1}")
+
+
+@composed(inputs=2)
+def cross_entropy(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    axis: int = -1,
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Any:
+    """Return the mean of −Σ y log softmax(z) over the samples; where columns are samples, `axis=0`.
+
+    `labels` are integers in the shape of the logits without `axis`, or one-hot or probabilities in the shape of the logits.
+    A sample whose integer label is `ignore_index` does not count.  `label_smoothing` gives that share of each label to all
+    classes evenly (Szegedy et al. (2016), Rethinking the Inception architecture, § 7).
+    Raises ValueError where the shapes do not fit and IndexError for an integer that is no class.
+
+    >>> cross_entropy(Tensor([[0.0, 0.0], [5.0, 0.0]]), np.array([0, 1])).numpy().round(3)
+    np.float32(2.85)
+    >>> cross_entropy(Tensor([[0.0, 0.0], [5.0, 0.0]]), np.array([0, -100])).numpy().round(3)
+    np.float32(0.693)
+    """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], but is {label_smoothing}")
+    counts = None
+    if np.shape(labels) != np.shape(logits):
+        labels, counts = _without(labels, ignore_index)
+        if label_smoothing:
+            _check_classes(logits, labels.numpy(), axis)
+            labels = one_hot(labels, logits.shape[axis], axis, logits.dtype)
+    elif ignore_index >= 0:
+        raise ValueError(f"cross_entropy: ignore_index={ignore_index} needs integer labels, not one weight per class")
+    else:
+        labels = _floats(labels, logits)
+    if label_smoothing:
+        labels = (1 - label_smoothing) * labels + label_smoothing / logits.shape[axis]
+    return _reduced("cross_entropy", softmax_cross_entropy(logits, labels, axis=axis), reduction, counts)
+
+
+@composed(inputs=2)
+def nll(
+    log_probabilities: ArrayLike,
+    labels: ArrayLike,
+    axis: int = -1,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Any:
+    """Return the mean over the samples of −log p of the label, an integer; `cross_entropy` is nll of log_softmax.
+
+    Shapes, `ignore_index` and errors are as in `cross_entropy`.
+
+    >>> nll(log(Tensor([[0.25, 0.75], [0.5, 0.5]])), np.array([0, 1])).numpy().round(3)
+    np.float32(1.04)
+    """
+    labels, counts = _without(labels, ignore_index)
+    _check_classes(log_probabilities, labels.numpy(), axis)
+    picked = gather(log_probabilities, axis, np.expand_dims(labels.numpy(), axis))
+    return _reduced("nll", -squeeze(picked, axis), reduction, counts)
+
+
+def _without(labels: Any, ignore_index: int) -> tuple[Tensor, Any]:
+    """Return integer labels with 0 for those to ignore, and which ones count; None for all."""
+    labels = labels if isinstance(labels, Tensor) else Tensor(labels)
+    counts = labels.numpy() != ignore_index
+    return (labels, None) if counts.all() else (Tensor(np.where(counts, labels.numpy(), 0)), counts)
+
+
+# --- two classes ------------------------------------------------------------------------------------------------------
+
+
+@op(
+    lambda g, _out, z, y: g * (sigmoid(z) - y),
+    lambda g, _out, z, _y: -g * z,
+    text="cross_entropy(σ({0}), {1})",
+    latex=r"-{1} \odot \log\sigma({0}) - (1 - {1}) \odot \log(1 - \sigma({0}))",
+)
+def sigmoid_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Any:
+    """Return one loss per element, −y log σ(z) − (1 − y) log(1 − σ(z)), without overflow and without log 0.
+
+    `labels`, in the shape of the logits, are 0 or 1, or probabilities.  With A = σ(Z) the gradient with respect to Z is
+    A − Y (Bishop: PRML, eq. 4.91).  Raises ValueError where the shapes differ.
+
+    >>> sigmoid_cross_entropy(Tensor([0.0, -1e4, 1e4]), np.array([1, 0, 0])).numpy().round(3)
+    array([6.93e-01, 0.00e+00, 1.00e+04], dtype=float32)
+    """
+    z, y = logits, labels
+    if np.shape(y) != np.shape(z):
+        raise ValueError("the labels must have the shape of the logits, one for each")
+    y = y if y.dtype.kind == "f" else y.astype(z.dtype)
+    return np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.absolute(z)))
+
+
+@composed(inputs=2)
+def binary_cross_entropy_with_logits(logits: ArrayLike, labels: ArrayLike, reduction: str = "mean") -> Any:
+    """Return the mean of −y log σ(z) − (1 − y) log(1 − σ(z)): see `sigmoid_cross_entropy`.
+
+    >>> binary_cross_entropy_with_logits(Tensor([0.0, 2.0]), np.array([1, 1])).numpy().round(3)
+    np.float32(0.41)
+    """
+    name = "binary_cross_entropy_with_logits"
+    z, y = _matched(name, logits, labels)
+    return _reduced(name, sigmoid_cross_entropy(z, _floats(y, z)), reduction)
+
+
+@composed(inputs=2, kink=lambda s, y, reduction: 1 - y * s, convention="the derivative at the margin is 0")
+def hinge(scores: ArrayLike, labels: ArrayLike, reduction: str = "mean") -> Any:
+    """Return the mean of max(0, 1 − y s) for labels y = ±1 in the shape of the scores s; at y s = 1 the derivative is 0.
+
+    Raises ValueError for other labels and where the shapes differ.  Source: Cortes, Vapnik (1995), Support-vector networks.
+
+    >>> hinge(Tensor([0.5, 0.5]), np.array([1, -1]), reduction="none")
+    Tensor([0.5, 1.5], dtype=float32)
+    """
+    s, y = _matched("hinge", scores, labels)
+    if not np.all(np.absolute(y.numpy()) == 1):
+        raise ValueError("hinge: the labels must be −1 or 1; 2 y − 1 makes them of 0 and 1")
+    return _reduced("hinge", relu(1 - _floats(y, s) * s), reduction)
+
+
+# --- numbers and distributions ----------------------------------------------------------------------------------------
+
+
+@composed(inputs=2)
+def mse(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
+    """Return the mean of the squared differences.  Raises ValueError where the shapes differ.
+
+    >>> mse(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
+    Tensor(2., dtype=float32)
+    """
+    x, y = _matched("mse", input, target)
+    return _reduced("mse", (x - y) ** 2, reduction)
+
+
+@composed(inputs=2, kink=lambda x, y, reduction: x - y, convention="the derivative at equality is 0")
+def l1(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
+    """Return the mean of |input − target|; where they are equal the derivative is 0.
+
+    Raises ValueError where the shapes differ.
+
+    >>> l1(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
+    Tensor(1., dtype=float32)
+    """
+    x, y = _matched("l1", input, target)
+    return _reduced("l1", abs(x - y), reduction)
+
+
+@composed(
+    inputs=2,
+    kink=lambda x, y, delta, reduction: np.absolute(x - y) - delta,
+    convention="smooth at ±delta, where the second derivative jumps from 1 to 0 and counts as 1",
+)
+def huber(input: ArrayLike, target: ArrayLike, delta: float = 1.0, reduction: str = "mean") -> Any:
+    """Return the mean of ½ d² where |d| ≤ delta and delta (|d| − ½ delta) beyond, for the differences d.
+
+    Raises ValueError where the shapes differ and for a delta that is not positive.
+    Source: Huber (1964), Robust estimation of a location parameter.
+
+    >>> huber(Tensor([1.0, 2.0]), Tensor([1.0, 5.0]), reduction="none")
+    Tensor([0. , 2.5], dtype=float32)
+    """
+    if not delta > 0:
+        raise ValueError(f"huber: delta must be positive, but is {delta}")
+    x, y = _matched("huber", input, target)
+    d = x - y
+    c = clip(d, -delta, delta)
+    return _reduced("huber", c * (d - 0.5 * c), reduction)  # both cases in one: c is d, or ± delta
+
+
+@composed(inputs=2)
+def kl_div(log_probabilities: ArrayLike, target: ArrayLike, log_target: bool = False, reduction: str = "mean") -> Any:
+    """Return the mean of t (log t − log p): summed over the classes, the Kullback–Leibler divergence of p from t.
+
+    `target` holds t, or log t with `log_target=True`.  0 log 0 counts as 0, with derivative 0.  The divergence proper, a
+    mean over the samples of sums over the classes, is `reduction="batchmean"` where the first axis is that of the samples.
+    Raises ValueError where the shapes differ.
+
+    >>> p, t = Tensor([[0.5, 0.5]]), Tensor([[0.25, 0.75]])
+    >>> kl_div(log(p), t, reduction="batchmean").numpy().round(3)
+    np.float32(0.131)
+    """
+    q, t = _matched("kl_div", log_probabilities, target)
+    if log_target:
+        losses = exp(t) * (t - q)
+    elif (zero := t.numpy() == 0).any():
+        losses = t * (log(where(zero, 1.0, t)) - where(zero, 0.0, q))
+    else:
+        losses = t * (log(t) - q)
+    if reduction == "batchmean":
+        if not losses.ndim:
+            raise ValueError("kl_div: batchmean needs an axis of samples, the first, but the target is a scalar")
+        return sum(losses) / losses.shape[0]
+    return _reduced("kl_div", losses, reduction)
+
+
+# --- what they share --------------------------------------------------------------------------------------------------
+
+
+def _matched(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Return both as tensors; refuse different shapes: broadcast, (N,1) and (N,) would pair each with each."""
+    if np.shape(a) != np.shape(b):
+        raise ValueError(
+            f"{name}: {describe(a)} and {describe(b)} differ in shape, and broadcasting would pair elements that do not "
+            "belong together; reshape one of them, or broadcast_to if that is meant"
+        )
+    x, y = (part if isinstance(part, Tensor) else Tensor(part) for part in (a, b))
+    return x, y
+
+
+def _floats(labels: Any, like: Any) -> Any:
+    """Return labels as floats: integers and booleans would promote float32."""
+    return labels if labels.dtype.kind == "f" else astype(labels, like.dtype)
+
+
+def _reduced(name: str, losses: Any, reduction: str, counts: Any = None) -> Any:
+    """Return the losses, their sum, or their mean; of those that count, where not all do."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
+    if counts is not None:
+        losses = where(counts, losses, 0.0)
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return sum(losses)
+    return mean(losses) if counts is None else sum(losses) / int(np.sum(counts))

@@ -1,22 +1,27 @@
-"""Ops that reduce or normalise along axes: sum, mean, max, min, logsumexp, softmax, log_softmax.  Imports `op`.
+"""Ops that reduce, accumulate or normalise along axes: sum, prod, var, norm, max, cumsum, softmax …  Imports `op`.
 
-`axis` is None (all axes), an integer or a tuple; `keepdims` keeps the reduced axes with length 1.
+`axis` is None (all axes), an integer or, where axes are reduced, a tuple; `keepdims` keeps the reduced axes with length 1.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from math import inf, isinf
+from math import prod as size_of
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..op import PRODUCT, op
 from ..tensor import ArrayLike
-from .elementwise import astype
-from .functions import exp, floating
-from .shape import broadcast_to
+from .elementwise import astype, where
+from .functions import abs, exp, floating, sign
+from .shape import broadcast_to, concatenate, flip, swapaxes, transpose
 
-__all__ = ["log_softmax", "logsumexp", "max", "mean", "min", "softmax", "sum"]
+__all__ = [
+    "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "max", "mean", "min", "norm", "prod", "softmax",
+    "std", "sum", "var",
+]  # fmt: skip
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 
@@ -24,14 +29,21 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 _add: Any = np.add.reduce
 _maximum: Any = np.maximum.reduce
 _minimum: Any = np.minimum.reduce
+_multiply: Any = np.multiply.reduce
+_HALF = np.dtype(np.float16)  # its sums overflow early: they are taken in float32, as np.mean does
+
+
+def _axes(ndim: int, axis: Axis) -> tuple[int, ...]:
+    """Return the reduced axes as a tuple, counted from the front."""
+    if axis is None or not ndim:
+        return tuple(range(ndim))
+    return tuple(a % ndim for a in (axis if isinstance(axis, tuple) else (axis,)))
 
 
 @cache
 def kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """Return `shape` with length 1 at the reduced axes."""
-    if axis is None:
-        return (1,) * len(shape)
-    axes = [a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))]
+    axes = _axes(len(shape), axis)
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
@@ -71,8 +83,217 @@ def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([2., 3.], dtype=float32)
     """
-    out = _add(x, axis=axis, keepdims=keepdims)
-    return out / (x.size // out.size if out.size else np.nan)
+    half = x.dtype is _HALF
+    out = _add(x, axis, np.float32 if half else None, None, keepdims)
+    out = out / (x.size // (out.size or 1))
+    return out.astype(x.dtype) if half else out
+
+
+def _freedom(x: Any, out: Any, correction: float) -> float:
+    """Return the divisor of the variance: the number of values behind each result, less the correction."""
+    count = x.size // (out.size or 1)
+    return count - correction if count > correction else 0
+
+
+def _wide(x: Any) -> Any:
+    """Return the floats in which sums of x are taken."""
+    x = floating(x)
+    return x.astype(np.float32) if x.dtype is _HALF else x
+
+
+def _variance(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
+    """Average the squared distances from the mean; Σx² − (Σx)² would cancel."""
+    wide = _wide(x)
+    total = _add(wide, axis=axis, keepdims=True)
+    distance = wide - total / (x.size // (total.size or 1))
+    return _add(distance * distance, axis=axis, keepdims=keepdims) / _freedom(x, total, correction)
+
+
+@op(
+    lambda g, _out, x, axis, correction, keepdims: (
+        spread(2 * g / _freedom(x, _out, correction), x.shape, axis, keepdims) * (x - mean(x, axis=axis, keepdims=True))
+    ),
+    text="var({0})",
+    latex=r"\mathrm{{var}}({0})",
+    numpy=np.var,
+)
+def var(x: ArrayLike, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Any:
+    """Return the variance along axes: Σ (x − mean)² / (n − correction); NaN, with a warning, where n − correction is 0.
+
+    The default is NumPy's; PyTorch's is `correction=1`.
+
+    >>> var(Tensor([[1.0, 3.0], [4.0, 4.0]]), axis=1)
+    Tensor([1., 0.], dtype=float32)
+    """
+    return _variance(x, axis, correction, keepdims).astype(floating(x).dtype, copy=False)
+
+
+def _std_rule(g: Any, out: Any, x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
+    """Divide the distances from the mean by the deviation, and by infinity where that is 0: so the derivative is 0."""
+    slope = g / _freedom(x, out, correction) / where(out == 0, inf, out)  # n times out might overflow in float16
+    return spread(slope, x.shape, axis, keepdims) * (x - mean(x, axis=axis, keepdims=True))
+
+
+@op(
+    _std_rule,
+    text="std({0})",
+    latex=r"\mathrm{{std}}({0})",
+    kink=lambda x, axis, correction, keepdims: np.sqrt(_variance(x, axis, correction, keepdims)),
+    convention="the derivative is 0 where the standard deviation is 0, as in PyTorch",
+    numpy=np.std,
+)
+def std(x: ArrayLike, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Any:
+    """Return the standard deviation along axes, √var(x); where it is 0, its derivative is 0.
+
+    >>> std(Tensor([[1.0, 3.0], [4.0, 4.0]]), axis=1)
+    Tensor([1., 0.], dtype=float32)
+    """
+    return np.sqrt(_variance(x, axis, correction, keepdims)).astype(floating(x).dtype, copy=False)
+
+
+def _norm(size: Any, p: float, axis: Axis, keepdims: bool) -> Any:
+    """Return (Σ sizeᵖ)^(1/p); what would overflow, or lose digits to underflow, is scaled by the largest first."""
+    if p == 0:
+        return _add(size != 0, axis=axis, keepdims=keepdims, dtype=size.dtype)
+    if p == 1:
+        return _add(size, axis=axis, keepdims=keepdims)
+    if p == inf:
+        return _maximum(size, axis=axis, keepdims=keepdims, initial=0)
+    if p == -inf:
+        return _minimum(size, axis=axis, keepdims=keepdims)
+    with np.errstate(over="ignore", divide="ignore"):
+        if p == 2:
+            out = np.sqrt(_add(size * size, axis=axis, keepdims=keepdims))
+            info = np.finfo(size.dtype)
+            if ((out > np.sqrt(info.tiny / info.eps)) & (out < inf)).all():
+                return out
+        top = _maximum(size, axis=axis, keepdims=True, initial=0) if p > 0 else _minimum(size, axis=axis, keepdims=True)
+        top = np.where((top > 0) & (top < inf), top, 1)
+        out = top * _add((size / top) ** p, axis=axis, keepdims=True) ** (1 / p)
+    return out if keepdims else np.squeeze(out, axis=axis)
+
+
+def _norm_rule(g: Any, out: Any, x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
+    """∂‖x‖ₚ/∂xᵢ = sign(xᵢ) (|xᵢ| / ‖x‖ₚ)ᵖ⁻¹, and 0 where xᵢ or the norm is 0."""
+    p = float(ord)
+    if isinf(p):
+        return _extremum(g, out, abs(x), axis, keepdims) * sign(x)
+    g, out = spread(g, x.shape, axis, keepdims), spread(out, x.shape, axis, keepdims)
+    if p == 2:
+        return g * (x / where(out == 0, inf, out))
+    if p in (0, 1):
+        return p * g * sign(x)
+    vanishes = where(out == 0, True, x == 0)
+    ratio = where(vanishes, 1.0, abs(x)) / where(vanishes, 1.0, out)
+    return where(vanishes, 0.0, g * sign(x)) * ratio ** (p - 1)
+
+
+def _norm_kink(x: Any, ord: float, axis: Axis) -> Any:
+    """Return the norm, or for p ≤ 1 the smallest |x|; for ±∞ no more than how far the extremum is ahead."""
+    size = np.absolute(x)
+    corner = _norm(size, ord if ord > 1 else -inf, axis, False)
+    return np.minimum(corner, _gap(size, axis, 1 if ord > 0 else -1)) if isinf(ord) else corner
+
+
+@op(
+    _norm_rule,
+    text="‖{0}‖_{ord}",
+    latex=r"\lVert {0} \rVert_{{{ord}}}",
+    kink=lambda x, ord, axis, keepdims: _norm_kink(x, ord, axis),
+    convention="the derivative is 0 at a zero vector and, for p ≤ 1, at a zero; for p = ±∞ a tie is split evenly",
+    numpy=np.linalg.vector_norm,
+)
+def norm(x: ArrayLike, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Return the norm (Σ |x|ᵖ)^(1/p) of the vectors along axes, p = `ord`: also ±inf (the largest, the smallest |x|).
+
+    `ord=0` counts what is not 0.  Neither large nor tiny values overflow or vanish.  A matrix is a vector of all its
+    elements here: over both its axes, `ord=2` is the Frobenius norm.
+
+    >>> norm(Tensor([[3.0, 4.0], [6.0, 8.0]]), axis=1)
+    Tensor([ 5., 10.], dtype=float32)
+    """
+    if not isinstance(ord, int | float | np.number):
+        raise ValueError(f"ord must be a number, inf or -inf, not {ord!r}; the Frobenius norm is ord=2 over both axes")
+    return _norm(np.absolute(_wide(x)), float(ord), axis, keepdims).astype(floating(x).dtype, copy=False)
+
+
+# --- products, and what accumulates along an axis -----------------------------------------------------------------------
+
+
+def _after_one(x: Any) -> Any:
+    """Move the elements on by one place along the last axis, and put a 1 in front."""
+    return concatenate([x[..., :1] ** 0, x[..., :-1]], axis=-1)
+
+
+def _prod_rule(g: Any, _out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """∂Πx/∂xᵢ is the product of those before xᵢ and those after it; Πx / xᵢ would fail where xᵢ = 0."""
+    axes = _axes(x.ndim, axis)
+    order = (*(i for i in range(x.ndim) if i not in axes), *axes)
+    moved = transpose(x, order)
+    outer = x.ndim - len(axes)
+    rows = moved.reshape((*moved.shape[:outer], size_of(moved.shape[outer:])))
+    before = _after_one(cumprod(rows, axis=-1))
+    after = flip(_after_one(cumprod(flip(rows, -1), axis=-1)), -1)
+    back = tuple(order.index(i) for i in range(x.ndim))
+    return spread(g, x.shape, axis, keepdims) * transpose((before * after).reshape(moved.shape), back)
+
+
+@op(_prod_rule, text="Π {0}", latex=r"\prod {0}", precedence=PRODUCT, numpy=np.prod)
+def prod(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Return the product along axes; its derivatives are right where elements are zero, too.
+
+    >>> prod(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    Tensor([ 2., 12.], dtype=float32)
+    """
+    return _multiply(x, axis=axis, keepdims=keepdims)
+
+
+@op(
+    lambda g, _out, _x, axis: flip(cumsum(flip(g, axis or 0), axis=axis or 0), axis or 0).reshape(_x.shape),
+    text="cumsum({0})",
+    latex=r"\mathrm{{cumsum}}({0})",
+    numpy=np.cumsum,
+)
+def cumsum(x: ArrayLike, axis: int | None = None) -> Any:
+    """Return the sums of the first 1, 2, … elements along an axis; without `axis`, of all elements in a row.
+
+    >>> cumsum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    Tensor([[1., 3.],
+            [3., 7.]], dtype=float32)
+    """
+    return np.cumsum(x, axis=axis)
+
+
+def _summed_products(g: Any, x: Any) -> Any:
+    """Return sⱼ = Σᵢ≥ⱼ gᵢ xⱼ₊₁ … xᵢ along the last axis: sⱼ = gⱼ + xⱼ₊₁ sⱼ₊₁, in log₂ n steps and with no quotient.
+
+    Source: Hillis, Steele (1986), Data parallel algorithms: each step doubles how far the sums reach.
+    """
+    reach, factor = 1, x[..., 1:]
+    while reach < g.shape[-1]:
+        g = concatenate([g[..., :-reach] + factor * g[..., reach:], g[..., -reach:]], axis=-1)
+        factor = factor[..., :-reach] * factor[..., reach:]
+        reach *= 2
+    return g
+
+
+def _cumprod_rule(g: Any, out: Any, x: Any, axis: int | None) -> Any:
+    """∂(x₁ … xᵢ)/∂xⱼ is the product of those before xⱼ and those from there to xᵢ."""
+    g, before, rows = (swapaxes(a, axis or 0, -1) for a in (g, out, x.reshape(g.shape)))
+    return swapaxes(_after_one(before) * _summed_products(g, rows), axis or 0, -1).reshape(x.shape)
+
+
+@op(_cumprod_rule, text="cumprod({0})", latex=r"\mathrm{{cumprod}}({0})", numpy=np.cumprod)
+def cumprod(x: ArrayLike, axis: int | None = None) -> Any:
+    """Return the products of the first 1, 2, … elements along an axis; without `axis`, of all elements in a row.
+
+    >>> cumprod(Tensor([1.0, 2.0, 3.0]))
+    Tensor([1., 2., 6.], dtype=float32)
+    """
+    return np.cumprod(x, axis=axis)
+
+
+# --- the largest and the smallest ---------------------------------------------------------------------------------------
 
 
 def _extremum(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
@@ -84,8 +305,8 @@ def _extremum(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 def _gap(x: Any, axis: Axis, sign: int) -> Any:
     """Return how far the extremum is ahead of the runner-up; 0 at a tie."""
     x = sign * np.asanyarray(x)
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
-    rows = np.moveaxis(x, tuple(axes), range(-len(axes), 0))
+    axes = _axes(x.ndim, axis)
+    rows = np.moveaxis(x, axes, range(-len(axes), 0))
     rows = np.sort(rows.reshape(*rows.shape[: x.ndim - len(axes)], -1))
     return rows[..., -1] - rows[..., -2] if rows.shape[-1] > 1 else np.ones(rows.shape[:-1])
 
@@ -122,6 +343,26 @@ def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     Tensor([1., 3.], dtype=float32)
     """
     return _minimum(x, axis=axis, keepdims=keepdims)
+
+
+@op(text="argmax({0})", latex=r"\mathrm{{argmax}}({0})", numpy=np.argmax)
+def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Return where the maximum is along an axis, the first place at a tie; without `axis`, the place among all elements.
+
+    >>> argmax(Tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
+    Tensor([1, 0], dtype=int64)
+    """
+    return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+@op(text="argmin({0})", latex=r"\mathrm{{argmin}}({0})", numpy=np.argmin)
+def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Return where the minimum is along an axis, the first place at a tie; without `axis`, the place among all elements.
+
+    >>> argmin(Tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1)
+    Tensor([0, 1], dtype=int64)
+    """
+    return np.argmin(x, axis=axis, keepdims=keepdims)
 
 
 # --- the softmax family: all subtract the maximum first (Goodfellow, Bengio, Courville: Deep Learning, § 4.1) ---------
