@@ -1,17 +1,25 @@
-"""Laws of Module: which parameters it has, what they are called, and that loading a state is all or nothing."""
+"""Laws of Module and the layers: what a module holds, what it is called, that loading a state is all or nothing.
+
+What the layers compute is compared with PyTorch in tests/peers/test_nn.py.
+"""
 
 from __future__ import annotations
 
 import copy
 import pickle
+from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
-from tinygrad_lite import Tensor, optim
-from tinygrad_lite.nn import Module, Parameter
+from tinygrad_lite import Tensor, manual_seed, nn, optim, random
+from tinygrad_lite.nn import Buffer, Module, Parameter, activation, module
 
 
 class Linear(Module):
@@ -166,7 +174,12 @@ def test_a_loaded_state_keeps_the_dtype() -> None:
 BAD_STATES: dict[str, tuple[Callable[[dict[str, Any]], Any], type[Exception], str]] = {
     "missing": (lambda s: s.pop("b"), ValueError, "b is missing"),
     "unexpected": (lambda s: s.update(extra=1.0), ValueError, "extra is unexpected"),
-    "misshapen": (lambda s: s.update(b=np.zeros(3)), ValueError, r"b has shape \(3,\), expected \(3, 1\)"),
+    "misshapen": (lambda s: s.update(b=np.zeros(4)), ValueError, r"b has shape \(4,\), expected \(3, 1\)"),
+    "a row for a column": (
+        lambda s: s.update(b=np.zeros((1, 3))),
+        ValueError,
+        r"b has shape \(1, 3\), expected \(3, 1\)",
+    ),
     "all at once": (
         lambda s: (s.pop("W"), s.update(b=0.0, c=1.0)),
         ValueError,
@@ -212,3 +225,448 @@ def test_a_deepcopy_keeps_ties() -> None:
     twin = copy.deepcopy(net)
     assert twin.again is twin.W
     assert twin.W is not net.W
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def agree(net: Module) -> None:
+    """The name that a parameter bears is the one under which it is listed."""
+    assert [part.name for part in net.parameters()] == names(net)
+    assert [part.name for part in net.buffers()] == [name for name, _ in net.named_buffers()]
+
+
+def test_what_is_appended_to_a_list_is_named_with_the_next_assignment() -> None:
+    net: Any = Module()
+    net.layers = []
+    for _ in range(3):
+        net.layers.append(Linear())
+    net.out = Linear()
+    agree(net)
+    assert net.layers[2].W.name == "layers.2.W"
+
+
+def test_names_follow_when_parameters_change_places() -> None:
+    net: Any = Module()
+    net.a, net.b = Parameter([1.0]), Parameter([2.0])
+    net.tied = net.a
+    agree(net)
+    net.a, net.b = net.b, net.a
+    agree(net)
+    net.inner = Linear()
+    net.twin = net.inner
+    net.again = [net.inner.W, {"here": net.a}]
+    agree(net)
+    net.inner = Linear()
+    agree(net)
+    net.inner = net.twin
+    agree(net)
+
+
+def test_an_inner_module_brought_in_is_renamed_from_the_outside() -> None:
+    inner, net = Stack(), Module()
+    net.scale = Parameter([1.0])  # the name of one of the inner ones
+    net.inner = inner
+    agree(net)
+    assert inner.scale.name == "inner.scale"
+
+
+def walked(monkeypatch: pytest.MonkeyPatch, n: int) -> int:
+    """How many parts are visited while n modules are assigned to one."""
+    count = 0
+    walk = module._walk
+
+    def counting(*args: Any, **kwargs: Any) -> Any:
+        nonlocal count
+        for found in walk(*args, **kwargs):
+            count += 1
+            yield found
+
+    monkeypatch.setattr(module, "_walk", counting)
+    net = Module()
+    for i in range(n):
+        setattr(net, f"layer{i}", Linear())
+    monkeypatch.undo()
+    agree(net)
+    return count
+
+
+def test_assigning_modules_costs_as_much_as_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert walked(monkeypatch, 200) == 4 * walked(monkeypatch, 50)
+
+
+# --- buffers ----------------------------------------------------------------------------------------------------------
+
+
+class Counter(Module):
+    """A module with a parameter and two buffers."""
+
+    def __init__(self) -> None:
+        self.scale = Parameter([2.0])
+        self.total = Buffer(np.zeros(3))
+        self.calls = Buffer(0)
+
+    def forward(self, x: Any) -> Tensor:
+        self.calls.assign(self.calls.numpy() + 1)
+        return self.scale * x + self.total
+
+
+def test_a_buffer_is_state_without_a_gradient() -> None:
+    net = Counter()
+    assert not net.total.requires_grad
+    assert (net.total.dtype, net.calls.dtype) == (np.float64, np.int64)
+    assert names(net) == ["scale"]
+    assert [name for name, _ in net.named_buffers()] == ["total", "calls"]
+    assert net.buffers()[0] is net.total
+    assert list(net.state_dict()) == ["scale", "total", "calls"]
+    net(np.ones(3)).sum().backward()
+    assert net.total.grad is None
+    assert net.state_dict()["calls"] == 1
+    agree(net)
+
+
+def test_a_buffer_is_not_replaced_by_something_else() -> None:
+    net = Counter()
+    for value in (net.total + 1, np.zeros(3), Parameter([1.0])):
+        with pytest.raises(TypeError, match=r"total \(3,\) is a buffer.*self\.total\.assign"):
+            net.total = value
+    with pytest.raises(TypeError, match=r"scale .* is a parameter"):
+        net.scale = Buffer([1.0])
+    net.total = Buffer([1.0])
+    assert net.total.name == "total"
+
+
+def test_a_copied_buffer_is_apart() -> None:
+    net = Counter()
+    for twin in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        twin.calls.assign(7)
+        assert type(twin.calls) is Buffer
+        assert net.calls.item() == 0
+
+
+# --- the tree of modules ----------------------------------------------------------------------------------------------
+
+
+def test_modules_and_children() -> None:
+    net = Stack()
+    assert [name for name, _ in net.named_modules()] == ["", "layers.0", "layers.1", "heads.left", "encoder"]
+    assert net.modules()[0] is net
+    assert net.children() == net.modules()[1:]
+    net.outer = nn.Sequential(net.encoder, nn.Sequential(Linear()))
+    assert [name for name, _ in net.named_children()] == ["layers.0", "layers.1", "heads.left", "encoder", "outer"]
+    assert "outer.1.0" in dict(net.named_modules())
+
+
+def test_training_mode_reaches_all_modules() -> None:
+    net = Stack()
+    assert all(part.training for part in net.modules())
+    assert net.eval() is net
+    assert not any(part.training for part in net.modules())
+    assert net.train() is net
+    assert all(part.training for part in net.modules())
+    net.layers[1].train(False)
+    assert [part.training for part in net.modules()] == [True, True, False, True, True]
+    assert Linear().training
+
+
+def test_zero_grad_forgets_the_gradients() -> None:
+    net = Linear()
+    net(np.ones((2, 1))).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_print_shows_the_tree() -> None:
+    assert repr(Linear()) == "Linear()"
+    net = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU()))
+    assert repr(net) == (
+        "Sequential(\n  (0): Linear(in_features=2, out_features=3, bias=True)\n  (1): Sequential(\n    (0): ReLU()\n  )\n)"
+    )
+    net.me = net
+    assert "(me): ..." in repr(net)
+    assert repr(nn.MultiHeadAttention(4, 2)).splitlines()[1:] == [
+        "  embed_dim=4, num_heads=2",
+        "  (out_proj): Linear(in_features=4, out_features=4, bias=True)",
+        ")",
+    ]
+
+
+def test_the_summary_counts_every_number_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "10")
+    net: Any = Stack()
+    net.count = Counter()
+    net.tied = net.encoder
+    net.heads["[bold]:smile: a rather long name, 漢字"] = Linear(100, 200)
+    lines = net.summary().splitlines()
+    body = {line.split("  ")[0]: line for line in lines}
+    assert lines[0].split() == ["name", "kind", "shape", "elements"]
+    assert body["layers.0"].split() == ["layers.0", "Linear", "9"]
+    assert body["encoder.W"].split() == ["encoder.W", "parameter", "3×2", "6"]
+    assert body["count.calls"].split() == ["count.calls", "buffer", "scalar", "1"]
+    assert "heads.[bold]:smile: a rather long name, 漢字.W" in body
+    assert lines[-2].split() == ["trainable", f"{sum(p.size for p in net.parameters()):,}"]
+    assert lines[-1].split() == ["not", "trainable", "4"]
+    assert "tied" not in body
+
+
+# --- state ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_vector_is_loaded_into_a_column() -> None:
+    net = Linear()
+    net.load_state_dict({"W": np.ones((3, 2)), "b": np.arange(3.0)})
+    np.testing.assert_array_equal(net.b.numpy(), [[0.0], [1.0], [2.0]])
+
+
+def test_a_float_is_not_loaded_into_a_count() -> None:
+    net = Counter()
+    state = net.state_dict() | {"calls": np.array(1.5), "scale": np.array([9.0])}
+    with pytest.raises(ValueError, match="calls has dtype float64, expected int64"):
+        net.load_state_dict(state)
+    assert net.scale.item() == 2.0
+    net.load_state_dict(state | {"calls": np.array(3, np.int32), "scale": np.array([9])})
+    assert (net.calls.item(), net.calls.dtype, net.scale.item()) == (3, np.int64, 9.0)
+
+
+def test_a_state_is_saved_and_loaded(tmp_path: Path) -> None:
+    net, other, path = Stack(), Stack(), tmp_path / "net.safetensors"
+    net.count, other.count = Counter(), Counter()
+    net.encoder.W = Parameter(np.asfortranarray(np.arange(6.0).reshape(3, 2)))
+    net.count.calls.assign(5)
+    net.save(path)
+    other.load(str(path))
+    for name, value in other.state_dict().items():
+        np.testing.assert_array_equal(value, net.state_dict()[name])
+    assert {name: (a.shape, a.dtype) for name, a in load_file(path).items()} == {
+        name: (a.shape, a.dtype) for name, a in net.state_dict().items()
+    }
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_file_of_a_run_is_loaded_without_the_state_of_its_optimiser(tmp_path: Path) -> None:
+    net, path = Linear(), tmp_path / "weights.safetensors"
+    state = {name: value + 1 for name, value in net.state_dict().items()}
+    save_file(state | {"optimizer/m.0": np.ones(3)}, path)
+    net.load(path)
+    np.testing.assert_array_equal(net.W.numpy(), np.full((3, 2), 2.0))
+    net.heads = {"a/b": Linear()}
+    net.save(path)
+    net.load(path)
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, path = Linear(), tmp_path / "net.safetensors"
+    net.save(path)
+    before = path.read_bytes()
+
+    def full(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        net.save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_file_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
+    net, path = Linear(), tmp_path / "net.safetensors"
+    with pytest.raises(FileNotFoundError, match=r"net.safetensors: no such file"):
+        net.load(path)
+    path.write_bytes(b"not safetensors at all")
+    with pytest.raises(ValueError, match=r"net.safetensors: no arrays can be read"):
+        net.load(path)
+    header = b'{"W":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
+    with pytest.raises(ValueError, match=r"net.safetensors: no arrays can be read .*bfloat16, be saved as float32"):
+        net.load(path)
+    save_file({"W": np.zeros((3, 2)), "c": np.zeros(1)}, path)
+    with pytest.raises(
+        ValueError, match=r"net.safetensors: the state does not fit Linear: b is missing; c is unexpected"
+    ):
+        net.load(path)
+    with pytest.raises(ValueError, match=r"tmp|no arrays"):
+        net.load(tmp_path)
+    np.testing.assert_array_equal(net.W.numpy(), np.ones((3, 2)))
+
+
+# --- layers -----------------------------------------------------------------------------------------------------------
+
+LAYERS: dict[str, Callable[[], Module]] = {
+    "Linear": lambda: nn.Linear(3, 4),
+    "Conv1d": lambda: nn.Conv1d(2, 4, 3, groups=2),
+    "Conv2d": lambda: nn.Conv2d(2, 4, 3, padding="same"),
+    "MaxPool2d": lambda: nn.MaxPool2d(2),
+    "AvgPool2d": lambda: nn.AvgPool2d(2),
+    "Embedding": lambda: nn.Embedding(5, 3),
+    "LayerNorm": lambda: nn.LayerNorm((2, 3)),
+    "BatchNorm1d": lambda: nn.BatchNorm1d(3),
+    "BatchNorm2d": lambda: nn.BatchNorm2d(3),
+    "Dropout": lambda: nn.Dropout(0.3),
+    "MultiHeadAttention": lambda: nn.MultiHeadAttention(4, 2),
+    "Flatten": lambda: nn.Flatten(),
+    "Sequential": lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU()),
+    **{name: getattr(nn, name) for name in activation.__all__},
+}
+
+
+def test_every_layer_is_listed() -> None:
+    classes = {name for name in nn.__all__ if isinstance(getattr(nn, name), type)}
+    assert classes - set(LAYERS) == {"Buffer", "Module", "Parameter"}
+
+
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+def test_a_layer_is_float32_repeatable_and_can_be_copied_and_pickled(make: Callable[[], Module]) -> None:
+    manual_seed(0)
+    layer = make()
+    assert {p.dtype for p in layer.parameters()} <= {np.dtype(np.float32)}
+    manual_seed(0)
+    for twin in (make(), copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert repr(twin) == repr(layer)
+        for (name, value), (other, found) in zip(layer.state_dict().items(), twin.state_dict().items(), strict=True):
+            assert name == other
+            np.testing.assert_array_equal(found, value)
+    assert type(layer).__doc__
+    assert repr(layer).startswith(type(layer).__name__)
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "Linear, axis": (lambda: nn.Linear(2, 3, axis=1), ValueError, "axis must be"),
+    "Linear, three axes": (lambda: nn.Linear(3, 2, axis=0)(np.ones((2, 3, 4))), ValueError, "reshape it to two axes"),
+    "Linear, sizes": (lambda: nn.Linear(2, 3)(np.ones((5, 4))), ValueError, "weight|matmul"),
+    "Conv2d, groups": (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "groups=2 must divide in_channels=3"),
+    "Conv2d, kernel": (lambda: nn.Conv2d(3, 4, (3, 3, 3)), ValueError, "kernel_size must be a number or 2 of them"),
+    "Conv1d, pictures": (lambda: nn.Conv1d(3, 4, 3)(np.ones((1, 3, 5, 5))), ValueError, "conv1d takes"),
+    "LayerNorm, shape": (
+        lambda: nn.LayerNorm(3)(np.ones((3, 4))),
+        ValueError,
+        r"LayerNorm\(3,\) takes inputs that end",
+    ),
+    "BatchNorm1d, pictures": (lambda: nn.BatchNorm1d(3)(np.ones((2, 3, 4, 4))), ValueError, "of 2 or 3 axes"),
+    "BatchNorm2d, channels": (lambda: nn.BatchNorm2d(3)(np.ones((2, 4, 4, 4))), ValueError, "the second of 3"),
+    "BatchNorm1d, one sample": (
+        lambda: nn.BatchNorm1d(3)(np.ones((1, 3))),
+        ValueError,
+        "more than one value per channel",
+    ),
+    "BatchNorm1d, no sample": (
+        lambda: nn.BatchNorm1d(3)(np.ones((0, 3))),
+        ValueError,
+        "more than one value per channel",
+    ),
+    "Dropout, p": (lambda: nn.Dropout(1.5), ValueError, "from 0 to 1"),
+    "Embedding, index": (lambda: nn.Embedding(3, 2)(np.array([3])), IndexError, "3"),
+    "MultiHeadAttention, heads": (lambda: nn.MultiHeadAttention(6, 4), ValueError, "must be a multiple of num_heads=4"),
+    "MultiHeadAttention, input": (
+        lambda: nn.MultiHeadAttention(4, 2)(*[np.ones((2, 4))] * 3),
+        ValueError,
+        "takes inputs",
+    ),
+    "Sequential, function": (lambda: nn.Sequential(np.tanh), TypeError, "takes modules, not"),
+    "Sequential, name": (lambda: nn.Sequential({"a.b": nn.ReLU()}), ValueError, "cannot be the name"),
+    "Sequential, taken name": (lambda: nn.Sequential({"forward": nn.ReLU()}), ValueError, "cannot be the name"),
+    "Softmax, argument": (lambda: nn.Softmax(dim=1), TypeError, r"Softmax\(axis"),
+    "gain": (lambda: nn.init.gain("sine"), ValueError, "no gain is known for 'sine'"),
+    "fans": (lambda: nn.init.fans((3,)), ValueError, "no fan in"),
+    "mode": (lambda: nn.init.kaiming_normal((3, 2), mode="in"), ValueError, "mode must be"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_does_not_fit_is_refused(wrong: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        wrong()
+
+
+@given(m=st.integers(0, 4), inputs=st.integers(1, 4), outputs=st.integers(1, 4), bias=st.booleans())
+@settings(max_examples=20)
+def test_a_linear_layer_serves_rows_and_columns(m: int, inputs: int, outputs: int, bias: bool) -> None:
+    rows, columns = nn.Linear(inputs, outputs, bias), nn.Linear(inputs, outputs, bias, axis=0)
+    columns.load_state_dict(rows.state_dict())
+    X = random.generator().normal(size=(inputs, m))
+    np.testing.assert_allclose(columns(X).numpy(), rows(X.T).numpy().T, rtol=1e-12, atol=1e-12)
+    x = X[:, 0] if m else np.ones(inputs)
+    np.testing.assert_allclose(columns(x).numpy(), rows(x).numpy(), rtol=1e-12, atol=1e-12)
+    expected = rows.weight.numpy() @ X + (rows.bias.numpy()[:, None] if bias else 0)
+    np.testing.assert_allclose(columns(X).numpy(), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_batch_norm_that_evaluates_leaves_its_statistics() -> None:
+    norm = nn.BatchNorm1d(2)
+    x = np.array([[1.0, 2.0], [3.0, 6.0]])
+    norm(x)
+    np.testing.assert_allclose(norm.running_mean.numpy(), [0.2, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(norm.running_var.numpy(), [0.9 + 0.1 * 2, 0.9 + 0.1 * 8], rtol=1e-6)
+    state = norm.eval().state_dict()
+    norm(x[:1])
+    for name, value in norm.state_dict().items():
+        np.testing.assert_array_equal(value, state[name])
+
+
+def test_a_batch_that_is_refused_leaves_the_statistics() -> None:
+    norm = nn.BatchNorm1d(2)
+    with pytest.raises(ValueError):
+        norm(np.ones((1, 2)))
+    assert norm.num_batches_tracked.item() == 0
+
+
+def test_dropout_drops_in_training_only() -> None:
+    manual_seed(0)
+    x, layer = np.full(10_000, 3.0), nn.Dropout(0.25)
+    y = layer(x).numpy()
+    np.testing.assert_allclose(np.unique(y), [0.0, 4.0])
+    assert abs((y == 0).mean() - 0.25) < 0.02
+    np.testing.assert_array_equal(layer.eval()(x).numpy(), x)
+
+
+def test_sequential_is_a_sequence() -> None:
+    parts = [nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)]
+    net = nn.Sequential(*parts)
+    assert list(net) == parts
+    assert len(net) == 3
+    assert net[0] is parts[0]
+    assert net[-1] is parts[2]
+    with pytest.raises(IndexError):
+        net[3]
+    assert names(net) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert list(net[1:]) == parts[1:]
+    assert names(net[1:]) == ["2.weight", "2.bias"]
+    x = np.ones((4, 2))
+    np.testing.assert_array_equal(net(x).numpy(), parts[2](parts[1](parts[0](x))).numpy())
+    named = nn.Sequential(OrderedDict(first=parts[0], then=parts[1]))
+    assert names(named) == ["first.weight", "first.bias"]
+    assert named.first is parts[0]
+    again = nn.Sequential(parts[1], parts[0], parts[1])
+    assert len(again) == 3  # a module may be used twice
+    assert len(nn.Sequential()) == 0
+    assert nn.Sequential()(1.0) == 1.0
+
+
+def test_lists_of_layers_are_named_as_pytorch_names_them() -> None:
+    net: Any = Module()
+    net.layers = [nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2))]
+    assert names(net) == ["layers.0.weight", "layers.0.bias", "layers.1.0.weight", "layers.1.0.bias"]
+    agree(net)
+
+
+# --- initialisers -----------------------------------------------------------------------------------------------------
+
+
+def test_initialisers_draw_float32_of_the_shape_from_the_seeded_generator() -> None:
+    for name in ("uniform", "normal", "kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal"):
+        draw = getattr(nn.init, name)
+        manual_seed(3)
+        first, second = draw((2, 3)), draw((2, 3))
+        manual_seed(3)
+        np.testing.assert_array_equal(draw((2, 3)), first)
+        assert not np.array_equal(first, second)
+        assert (first.dtype, first.shape) == (np.float32, (2, 3))
+        assert draw((0, 3)).shape == (0, 3)
+        assert draw((3, 0)).shape == (3, 0)
+    np.testing.assert_array_equal(nn.init.constant(2, 0.5), np.full(2, 0.5, np.float32))
+    np.testing.assert_array_equal(nn.init.ones((1, 2)), np.ones((1, 2), np.float32))
+    np.testing.assert_array_equal(nn.init.zeros(2), np.zeros(2, np.float32))
+    assert nn.Linear(0, 2).bias.numpy().tolist() == [0.0, 0.0]

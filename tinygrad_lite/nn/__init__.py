@@ -1,5 +1,22 @@
-"""Modules: a model is a class whose attributes are its parameters.  Imports `tensor`."""
+"""Modules: a model is a class whose attributes are its parameters.  Imports `tensor`, `ops`, `random`, `files`.
 
-from .module import Module, Parameter
+Parameters are called, shaped and initialised as PyTorch's, so that its state dicts load.
+"""
 
-__all__ = ["Module", "Parameter"]
+from . import activation, init
+from .activation import *  # noqa: F403 -- a table of them
+from .attention import MultiHeadAttention
+from .container import Sequential
+from .convolution import AvgPool2d, Conv1d, Conv2d, MaxPool2d
+from .dropout import Dropout
+from .embedding import Embedding
+from .flatten import Flatten
+from .linear import Linear
+from .module import Buffer, Module, Parameter
+from .normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+
+__all__ = [
+    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Buffer", "Conv1d", "Conv2d", "Dropout", "Embedding", "Flatten", "LayerNorm",
+    "Linear", "MaxPool2d", "Module", "MultiHeadAttention", "Parameter", "Sequential", "init",
+]  # fmt: skip
+__all__ += activation.__all__
