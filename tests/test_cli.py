@@ -299,6 +299,12 @@ def test_no_traceback_and_the_exit_code_of_the_process() -> None:
     assert (out, err) == ("", "error: nowhere.py: no such file; give the path of a model file\n")
 
 
+def test_the_optimizers_offered_are_those_there_are() -> None:
+    from tinygrad_lite import cli, train
+
+    assert list(train.OPTIMIZERS) == cli.OPTIMIZERS
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from tinygrad_lite.cli import main; main(['--help'], standalone_mode=False); "

@@ -17,8 +17,11 @@ from . import __version__
 from .modelfile import ModelFileError, instantiate, load_model, place_in
 
 if TYPE_CHECKING:
+    from .data import Dataset
     from .nn import Module
 
+
+OPTIMIZERS = ["sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad"]  # train.OPTIMIZERS, which loads late
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
 
@@ -88,7 +91,9 @@ def main() -> None:
 
 
 MODEL = click.argument("model", type=click.Path(path_type=Path))
-DATA = click.option("--data", metavar="DIR", help="Folder with the four MNIST files; default: found or downloaded.")
+DATA = click.option(
+    "--data", metavar="PATH", help="Folder of MNIST, default: found or downloaded; or what MODEL reads."
+)
 OUT = click.option("--out", type=click.Path(path_type=Path), help="Folder of the run; default: runs/ and MODEL's name.")
 WEIGHTS = click.option("--weights", type=click.Path(path_type=Path), help="Weights file; default: that of the run.")
 COUNT = click.IntRange(min=1)
@@ -97,33 +102,32 @@ COUNT = click.IntRange(min=1)
 @main.command()
 @MODEL
 @DATA
-@click.option("--steps", type=COUNT, help="Steps to make in all; default: 500.")
+@click.option("--steps", type=COUNT, help="Steps to make in all; default: 500, or MODEL's own.")
 @click.option("--epochs", type=COUNT, help="Passes over the data, instead of --steps.")
-@click.option("--batch-size", type=COUNT, help="Samples per step; default: all.")
-@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adam"]), help="Default: sgd.")
-@click.option("--lr", type=float, help="Learning rate; default: 0.1, for adam 0.003.")
+@click.option("--batch-size", type=COUNT, help="Samples per step; default: all, or MODEL's own.")
+@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="Default: sgd, or MODEL's own.")
+@click.option("--lr", type=float, help="Learning rate; default: that of the optimizer, or MODEL's own.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights and batches; default: 0.")
 @OUT
 @click.option("--resume", is_flag=True, help="Go on with the run saved in the folder, with its settings.")
 def train(model: Path, data: str | None, out: Path | None, seed: int | None, **options: Any) -> None:
-    """Train MODEL on MNIST; without options by full-batch gradient descent, 500 steps of 0.1."""
-    from .data import mnist
+    """Train MODEL on MNIST, or on data of its own; without options by full-batch gradient descent, 500 steps of 0.1."""
     from .train import Display
     from .train import train as run
     from .train.checkpoint import WEIGHTS as SAVED
 
     net = _open(model, seed or 0)
-    dataset = mnist(data)
+    dataset = _dataset(net, data)
     out = out or _folder(model)
     size = sum(p.size for p in net.parameters())
-    samples = len(dataset.train.labels)
+    samples = dataset.train.X.shape[1]
     there = " (replaces the run saved there)" if (out / SAVED).exists() and not options["resume"] else ""
     click.echo(
         f"{type(net).__name__}: {size:,} parameters, {samples:,} samples from {dataset.source}, run in {out}{there}"
     )
     with Display() as display:
         metrics = run(net, dataset, seed=seed, out=out, report=display, **options)
-    click.echo(f"test accuracy {metrics['test_accuracy']:.4f}")
+    _say_result(metrics["test_accuracy"], metrics["test_loss"])
 
 
 @main.command()
@@ -132,15 +136,16 @@ def train(model: Path, data: str | None, out: Path | None, seed: int | None, **o
 @OUT
 @WEIGHTS
 def evaluate(model: Path, data: str | None, out: Path | None, weights: Path | None) -> None:
-    """Print how often a trained MODEL is right on the test set, by class and overall."""
+    """Print how often a trained MODEL is right on the test set, by class and overall, or its loss without classes."""
     from rich.console import Console
     from rich.table import Table
 
-    from .data import mnist
-    from .train import scores
+    from .train import loss_of, scores
 
     net = _trained(model, out, weights)
-    test = mnist(data).test
+    test = _dataset(net, data).test
+    if test.labels is None:
+        return _say_result(None, loss_of(net, test))
     correct = scores(net, test.X).argmax(axis=0) == test.labels
     table = Table("class", "samples", "correct", "accuracy")
     for column in table.columns:
@@ -149,7 +154,7 @@ def evaluate(model: Path, data: str | None, out: Path | None, weights: Path | No
         own = correct[test.labels == digit]
         table.add_row(str(digit), f"{own.size:,}", f"{own.sum():,}", f"{own.mean():.4f}")
     Console().print(table)
-    click.echo(f"test accuracy {correct.mean():.4f}")
+    return _say_result(correct.mean(), loss_of(net, test))
 
 
 @main.command()
@@ -167,6 +172,8 @@ def predict(model: Path, images: tuple[Path, ...], out: Path | None, weights: Pa
     from .train import probabilities
 
     net = _trained(model, out, weights)
+    if hasattr(net, "data"):
+        raise ModelFileError(f"{model}: predict reads pictures of digits, and {type(net).__name__} has data of its own")
     pictures = [read_picture(path) for path in images]
     P = probabilities(net, np.stack([pixels for pixels, _ in pictures], axis=1))
     for path, p, (pixels, inverted) in zip(images, P.T, pictures, strict=True):
@@ -236,6 +243,18 @@ def _open(model: Path, seed: int = 0) -> Module:
     """Make the model of a file; errors from here on are looked for in that file first."""
     click.get_current_context().meta["model"] = model
     return instantiate(load_model(model), seed)
+
+
+def _dataset(net: Any, source: str | None) -> Dataset:
+    """Return the data that a model is to be trained on: that of its own method `data`, else MNIST."""
+    from .data import mnist
+
+    found: Dataset = net.data(source) if hasattr(net, "data") else mnist(source)
+    return found
+
+
+def _say_result(accuracy: float | None, loss: float) -> None:
+    click.echo(f"test loss {loss:.4f}" if accuracy is None else f"test accuracy {accuracy:.4f}")
 
 
 def _folder(model: Path) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from .nn import Module
+from .random import manual_seed
 
 
 class ModelFileError(ValueError):
@@ -65,7 +66,7 @@ def load_model(path: str | os.PathLike[str]) -> type[Module]:
 
 
 def instantiate(model: type[Module], seed: int = 0) -> Module:
-    """Return `model(seed=seed)` where the class takes a seed, else `model()`.
+    """Return `model(seed=seed)` where the class takes a seed, else `model()`, its layers drawn after `manual_seed(seed)`.
 
     Raises ModelFileError where it needs further arguments.
 
@@ -82,6 +83,7 @@ def instantiate(model: type[Module], seed: int = 0) -> Module:
         raise ModelFileError(
             f"{model.__name__}{signature} cannot be made without arguments ({error}); give each a default"
         ) from None
+    manual_seed(seed)
     return model(**kwargs)
 
 

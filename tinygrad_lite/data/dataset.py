@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 class Split:
     """The m samples of one split, each a column.
 
-    X: (784, m) float32 in [0, 1], the 28×28 pixels row by row: 0 background, 1 full ink.
-    Y: (10, m) float32, one-hot.
-    labels: (m,) int64 in 0..9, the digits themselves.
+    X: (inputs, m).  Of digits: (784, m) float32 in [0, 1], the 28×28 pixels row by row: 0 background, 1 full ink.
+    Y: (outputs, m), what is to be learnt.  Of digits: (10, m) float32, one-hot.
+    labels: (m,) int64, the classes themselves (of digits 0..9); None where Y is no choice among classes.
 
     >>> from tinygrad_lite.data import digits
     >>> train = digits().train
@@ -22,9 +23,9 @@ class Split:
     ((784, 1500), (10, 1500), (1500,))
     """
 
-    X: NDArray[np.float32]
-    Y: NDArray[np.float32]
-    labels: NDArray[np.int64]
+    X: NDArray[Any]
+    Y: NDArray[Any]
+    labels: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,7 +105,7 @@ def _read(root: Path, origin: str = "") -> Dataset:
         )
     train = _split(files["train-images-idx3-ubyte"], files["train-labels-idx1-ubyte"])
     test = _split(files["t10k-images-idx3-ubyte"], files["t10k-labels-idx1-ubyte"])
-    if (len(train.labels), len(test.labels)) == (10_000, 60_000):
+    if (train.X.shape[1], test.X.shape[1]) == (10_000, 60_000):
         raise DataError(f"{folder}{origin}: the train and t10k files are swapped; exchange their names")
     return Dataset(train, test, source=str(folder))
 

@@ -1,7 +1,7 @@
 """Training: gradient descent on modules and data sets, saved so that it can resume.  Imports `nn`, `optim`, `graph`."""
 
 from .checkpoint import TrainingError, load_weights
-from .evaluate import accuracy, probabilities, scores
+from .evaluate import accuracy, loss_of, probabilities, scores
 from .loop import OPTIMIZERS, Interrupted, train
 from .progress import Display
 from .run import Diverged
@@ -14,6 +14,7 @@ __all__ = [
     "TrainingError",
     "accuracy",
     "load_weights",
+    "loss_of",
     "probabilities",
     "scores",
     "train",

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..files import replace_file
 from ..nn import Module
+from ..nn.state import read_state, write_state
 
 Array = np.ndarray[Any, Any]
 WEIGHTS = "weights.safetensors"
@@ -37,11 +37,8 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Write the file in one go: it is the old one or the new one, whatever happens meanwhile."""
-        from safetensors.numpy import save
-
         arrays = self.weights | {STATE + name: array for name, array in self.optimizer.items()}
-        metadata = {META: json.dumps(self.facts, allow_nan=False)}
-        replace_file(path, lambda temporary: temporary.write_bytes(save(arrays, metadata)))
+        write_state(path, arrays, {META: json.dumps(self.facts, allow_nan=False)})
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
@@ -49,15 +46,12 @@ class Checkpoint:
 
         Raises TrainingError where it is missing or damaged.
         """
-        from safetensors import SafetensorError, safe_open
-
         try:
-            with safe_open(path, framework="numpy") as file:
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- it is no dict
-                facts = json.loads((file.metadata() or {}).get(META, "{}"))
+            arrays, metadata = read_state(path)
+            facts = json.loads(metadata.get(META, "{}"))
         except FileNotFoundError:
             raise TrainingError(f"{path}: no such file; train first, or name the folder of a finished run") from None
-        except (SafetensorError, OSError, ValueError) as error:
+        except ValueError as error:
             raise TrainingError(f"{path}: no weights can be read from it ({error}); train again") from None
         facts = facts if isinstance(facts, dict) else {}
         weights = {name: array for name, array in arrays.items() if not name.startswith(STATE)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +20,25 @@ if TYPE_CHECKING:
 CHUNK = 2048  # columns at a time: small enough for the cache, large enough for the matrix product
 
 
+@contextmanager
+def evaluating(net: Module) -> Iterator[None]:
+    """Record nothing, and have layers such as dropout behave as in use."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
 def scores(net: Module, X: Array) -> Array:
     """Return `net(X)`, classes × m, for samples X (inputs × m), computed a chunk of columns at a time.
 
     Raises TrainingError where the model does not return one column of finite numbers per sample.
     """
-    with no_grad(), np.errstate(all="ignore"):  # what is not finite is refused below
+    with evaluating(net), np.errstate(all="ignore"):  # what is not finite is refused below
         parts = [_outputs(net, X[:, i : i + CHUNK]) for i in range(0, X.shape[1], CHUNK)]
     return np.concatenate(parts, axis=1)
 
@@ -48,6 +63,16 @@ def accuracy(net: Module, split: Split) -> float:
     '0.091'
     """
     return float(np.mean(scores(net, split.X).argmax(axis=0) == split.labels))
+
+
+def loss_of(net: Any, split: Split) -> float:
+    """Return the mean of `net.loss` over the samples of a split, a chunk of columns at a time."""
+    total, m = 0.0, split.X.shape[1]
+    with evaluating(net):
+        for i in range(0, m, CHUNK):
+            X, Y = split.X[:, i : i + CHUNK], split.Y[:, i : i + CHUNK]
+            total += float(np.asarray(net.loss(X, Y))) * X.shape[1] / m
+    return total
 
 
 def _outputs(net: Module, X: Array) -> Array:

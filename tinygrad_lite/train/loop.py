@@ -18,22 +18,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..nn import Module
-from ..op import no_grad
-from ..optim import SGD, Adam, Optimizer
+from ..optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from ..random import manual_seed
 from .checkpoint import Array, TrainingError
-from .evaluate import CHUNK, accuracy, scores
+from .evaluate import CHUNK, accuracy, evaluating, loss_of, scores
 from .run import Run, saved_run
 
 if TYPE_CHECKING:
     from ..data import Dataset, Split
 
-Report = Callable[[int, int, float, float], None]  # step, of how many, loss, accuracy
+Report = Callable[[int, int, float, float | None], None]  # step, of how many, loss, accuracy of a classifier
 
 # name: how to make it, its learning rate where none is given
 OPTIMIZERS: dict[str, tuple[Callable[..., Optimizer], float]] = {
     "sgd": (SGD, 0.1),
     "momentum": (partial(SGD, momentum=0.9), 0.1),
     "adam": (Adam, 3e-3),
+    "adamw": (AdamW, 3e-3),
+    "rmsprop": (RMSprop, 1e-3),
+    "adagrad": (Adagrad, 1e-2),
 }
 STEPS = 500
 PATIENCE = 1.0  # seconds: a Ctrl-C sooner than this after the first is a nervous finger
@@ -60,14 +63,17 @@ def train(
 ) -> dict[str, Any]:
     """Train `net` on `data.train`, in place, and return what metrics.json holds: configuration, curve, test accuracy.
 
-    Without options it is the algorithm of the notes: full-batch gradient descent, α = 0.1, 500 steps.  `steps`, or
-    `epochs` (passes over the data), is the length of the whole run, resumed or not.  With `batch_size`, each epoch
+    Without options it is the algorithm of the notes: full-batch gradient descent, α = 0.1, 500 steps; or what the model's
+    own `recipe` says, a dict of such options.  `steps`, or `epochs` (passes over the data), is the length of the whole run,
+    resumed or not.  With `batch_size`, each epoch
     takes the samples in an order drawn from `seed` and the number of the epoch; the last batch may be smaller.
-    `optimizer` is sgd (lr 0.1), momentum (0.9, lr 0.1) or adam (lr 0.003).  `report(step, steps, loss, accuracy)` is
-    called after every step; `Display()` is one that shows progress.
+    `optimizer` is a name in OPTIMIZERS: sgd (lr 0.1), momentum (0.9, lr 0.1), adam (lr 0.003) and so on.  Before every step
+    `manual_seed((seed, step))` is called, so that dropout draws the same in a run that was resumed.
+    `report(step, steps, loss, accuracy)` is called after every step; `Display()` is one that shows progress.
 
     The curve has points [step, loss, accuracy]: every step up to 32, then 16 for each doubling.  Both are those of the
     batch before the step; the accuracy is that of its first 2,048 samples: all of 60,000 would cost a third of a step.
+    Data without labels has no accuracy: there it is None.
 
     With `out`, the folder gets weights.safetensors, metrics.json, curve.png and graph.svg.  The weights are also saved
     once a minute and on Ctrl-C; `resume=True` goes on from them, bit for bit as if the run had never stopped.  What is not
@@ -95,7 +101,10 @@ def train(
         raise TrainingError("there is nothing to resume without a folder; give out=")
     saved = saved_run(Path(out)) if resume and out is not None else None
     given = {"optimizer": optimizer, "lr": lr, "batch_size": batch_size, "seed": seed}
-    was: dict[str, Any] = saved.facts["settings"] if saved else {"optimizer": "sgd", "seed": 0}
+    recipe = _recipe(net, optimizer)
+    was: dict[str, Any] = saved.facts["settings"] if saved else {"optimizer": "sgd", "seed": 0, **recipe}
+    if steps is None and epochs is None and not saved:
+        steps, epochs = recipe.get("steps"), recipe.get("epochs")
     settings: dict[str, Any] = {name: was.get(name) if value is None else value for name, value in given.items()}
     if settings["optimizer"] not in OPTIMIZERS:
         raise TrainingError(f"no optimizer is called {optimizer!r}; choose one of {', '.join(OPTIMIZERS)}")
@@ -104,11 +113,12 @@ def train(
     size, number = settings["batch_size"], settings["seed"]
     if number < 0:
         raise TrainingError(f"the seed must not be negative, but it is {number}")
-    per_epoch = ceil(len(data.train.labels) / size) if size else 1
+    per_epoch = ceil(data.train.X.shape[1] / size) if size else 1
     total = epochs * per_epoch if epochs else steps or (saved.facts["total"] if saved else STEPS)
     run = Run(net, make, settings, data, None if out is None else Path(out), total)
     if saved:
         run.restore(saved)
+    net.train()
     # A loss that is not finite ends the run, with more to say than NumPy's warnings.
     with _deferred_interrupt() as interrupts, np.errstate(all="ignore"):
         _go(run, _batches(data.train, size, number, run.step), interrupts, report)
@@ -117,23 +127,27 @@ def train(
             run.write("interrupted", None)
             where = "" if out is None else f"; the run is saved in {out}"
             raise Interrupted(f"interrupted after step {run.step} of {total}{where}")
-        return run.write("finished", accuracy(net, data.test))
+        return run.write(
+            "finished", None if data.test.labels is None else accuracy(net, data.test), loss_of(net, data.test)
+        )
 
 
 def _go(run: Run, batches: Iterator[tuple[Array, Array]], interrupts: list[float], report: Report | None) -> None:
     """Make the steps that are missing, or as many as Ctrl-C allows."""
     net, opt = run.net, run.opt
-    correct, saved_at = run.curve[-1][2] if run.curve else 0.0, monotonic()
+    correct, saved_at = run.curve[-1][2] if run.curve else None, monotonic()
     while run.step < run.total and not interrupts:
         X, Y = next(batches)
+        manual_seed((run.settings["seed"], run.step))
         J = net.loss(X, Y)
         loss = run.value(J)
         if not isfinite(loss):
             raise run.diverged(X, Y, f"the loss of step {run.step + 1} is {loss}")
         run.remember()
         if _is_point(run.step + 1):
-            guesses = scores(net, X[:, :CHUNK]).argmax(axis=0)
-            correct = round(float(np.mean(guesses == Y[:, :CHUNK].argmax(axis=0))), 4)
+            if run.classes:
+                guesses = scores(net, X[:, :CHUNK]).argmax(axis=0)
+                correct = round(float(np.mean(guesses == Y[:, :CHUNK].argmax(axis=0))), 4)
             run.curve.append([run.step + 1, float(f"{loss:.6g}"), correct])
         opt.zero_grad()
         J.backward()
@@ -147,10 +161,21 @@ def _go(run: Run, batches: Iterator[tuple[Array, Array]], interrupts: list[float
     if interrupts:
         return
     X, Y = next(batches)
-    with no_grad():  # the last step may have been the one too far
+    with evaluating(net):  # the last step may have been the one too far
         loss = float(np.asarray(net.loss(X, Y)))
     if not isfinite(loss) or not all(np.isfinite(p.numpy()).all() for p in net.parameters()):
         raise run.diverged(X, Y, f"after the last step, {run.step}, the loss is {loss}")
+
+
+def _recipe(net: Module, optimizer: str | None) -> dict[str, Any]:
+    """Return how the model is to be trained where nothing is said; a learning rate goes with its optimiser only."""
+    recipe = dict(getattr(net, "recipe", {}))
+    known = {"steps", "epochs", "batch_size", "optimizer", "lr"}
+    if set(recipe) - known:
+        raise TrainingError(f"{type(net).__name__}.recipe says {sorted(recipe)}; it may say {', '.join(sorted(known))}")
+    if optimizer not in (None, recipe.get("optimizer")):
+        recipe.pop("lr", None)
+    return recipe
 
 
 def _check(**counts: int | None) -> None:
@@ -172,7 +197,7 @@ def _batches(split: Split, size: int | None, seed: int, start: int) -> Iterator[
     if size is None:
         yield from repeat((split.X, split.Y))
         return
-    images, one_hot, m = split.X.T, split.Y.T, len(split.labels)
+    images, one_hot, m = split.X.T, split.Y.T, split.X.shape[1]
     epoch, first = divmod(start, ceil(m / size))
     while True:
         order = np.random.default_rng((seed, epoch)).permutation(m)

@@ -45,7 +45,7 @@ class Display:
         if self.bar is not None:
             self.bar.stop()
 
-    def __call__(self, step: int, total: int, loss: float, accuracy: float) -> None:
+    def __call__(self, step: int, total: int, loss: float, accuracy: float | None) -> None:
         """Show the step; called after every step, it draws only now and then."""
         now = perf_counter()
         first = self.began is None
@@ -65,9 +65,9 @@ class Display:
             figures = self._figures(now, step, total, loss, accuracy)
             self.bar.update(self.task, completed=step, description=figures, refresh=True)
 
-    def _figures(self, now: float, step: int, total: int, loss: float, accuracy: float) -> str:
+    def _figures(self, now: float, step: int, total: int, loss: float, accuracy: float | None) -> str:
         assert self.began is not None
-        text = f"loss {loss:.4f}  accuracy {accuracy:.4f}"
+        text = f"loss {loss:.4f}" + ("" if accuracy is None else f"  accuracy {accuracy:.4f}")
         seconds, steps = now - self.began[0], step - self.began[1]
         if not (steps and seconds):
             return text

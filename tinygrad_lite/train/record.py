@@ -54,22 +54,27 @@ def draw_model(net: Module, path: Path) -> None:
 
 
 def _plot(path: Path, metrics: dict[str, Any]) -> None:
-    """Plot loss and accuracy over the steps, the final test accuracy as a line."""
+    """Plot the loss and, of a classifier, the accuracy over the steps; the final accuracy on the test set as a line."""
     from matplotlib.figure import Figure
 
     steps, losses, accuracies = zip(*metrics["curve"], strict=True) if metrics["curve"] else ((), (), ())
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True)
+    classifier = any(point is not None for point in accuracies)
+    figure = Figure(figsize=(7, 6 if classifier else 3.5), layout="constrained")
+    rows = figure.subplots(1 + classifier, 1, sharex=True, squeeze=False)[:, 0]
+    upper, lower = rows[0], rows[-1]
     upper.plot(steps, losses, color="C0", linewidth=1.2)
     upper.set(ylabel="loss J", title=f"{metrics['model']}, {metrics['optimizer']}, lr {metrics['lr']:g}")
-    lower.plot(steps, accuracies, color="C1", linewidth=1.2, label="batch, before the step")
+    lower.set(xlabel="step")
+    if classifier:
+        lower.plot(steps, accuracies, color="C1", linewidth=1.2, label="batch, before the step")
+        lower.set(ylabel="accuracy", ylim=(0, 1))
     if metrics["test_accuracy"] is not None:
         lower.axhline(metrics["test_accuracy"], color="0.3", linestyle="--", linewidth=1, label="test set, at the end")
-    lower.set(ylabel="accuracy", xlabel="step", ylim=(0, 1))
-    lower.legend(loc="lower right")
+    if classifier:
+        lower.legend(loc="lower right")
     if metrics["batch_size"]:  # the points are as far apart as the logarithm, and noisy
         lower.set_xscale("log")
-    for axes in (upper, lower):
+    for axes in rows:
         axes.grid(alpha=0.3)
     replace_file(path, lambda temporary: figure.savefig(temporary, format="png", dpi=120))
 

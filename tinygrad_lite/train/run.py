@@ -57,12 +57,14 @@ class Run:
             "model": type(net).__name__,
             "parameters": {name: shape_text(p.shape) for name, p in net.named_parameters()},
             **settings,
-            "samples": len(data.train.labels),
+            "samples": data.train.X.shape[1],
             "checksum": f"{zlib.crc32(_bytes(data.train.Y), zlib.crc32(_bytes(data.train.X))):08x}",
         }
+        self.classes = data.train.labels is not None
         self.step = 0
-        self.curve: list[list[float]] = []
-        self.finite: list[Array] = []  # the last values of the parameters whose loss was finite
+        self.curve: list[list[Any]] = []
+        self.tensors = [t for _, t in (*net.named_parameters(), *net.named_buffers())]
+        self.finite: list[Array] = []  # the last values of parameters and buffers whose loss was finite
         if folder is not None:
             _make_folder(folder)
 
@@ -76,8 +78,8 @@ class Run:
         )
 
     def remember(self) -> None:
-        """Keep the parameters, which have just given a finite loss; a step replaces values, so this copies nothing."""
-        self.finite = [p._data for p in self.opt.params]
+        """Keep the weights, which have just given a finite loss; a step replaces values, so this copies nothing."""
+        self.finite = [t._data for t in self.tensors]
 
     def save(self) -> None:
         """Save all that is needed to go on."""
@@ -112,8 +114,8 @@ class Run:
         where = _first_bad(capture(self.net.loss, X, Y).vertices)
         saved = "; no weights were saved"
         if self.finite:
-            for p, value in zip(self.opt.params, self.finite, strict=True):
-                p.assign(value)
+            for t, value in zip(self.tensors, self.finite, strict=True):
+                t.assign(value)
             saved = "; the net has the last weights whose loss was finite"
             if self.folder is not None:
                 path = self.folder / WEIGHTS
@@ -125,9 +127,10 @@ class Run:
             smaller = "no step has been made yet, so look at how the loss computes it, and at the data"
         return Diverged(f"diverged: {what}, and the first value that is not finite is in {where}{saved}; {smaller}")
 
-    def write(self, state: str, test_accuracy: float | None) -> dict[str, Any]:
+    def write(self, state: str, test_accuracy: float | None, test_loss: float | None = None) -> dict[str, Any]:
         """Return the metrics, and write them and the pictures into the folder."""
-        metrics = {"state": state, "test_accuracy": test_accuracy, "steps": self.step, **self.settings}
+        results = {"test_accuracy": test_accuracy, "test_loss": test_loss}
+        metrics = {"state": state, **results, "steps": self.step, **self.settings}
         metrics |= {"data": self.source, "versions": versions(), "curve": self.curve}
         if self.folder is not None:
             write_record(self.folder, self.net, metrics)
