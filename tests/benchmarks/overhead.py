@@ -84,7 +84,11 @@ def saved_bytes(J: Tensor) -> int:
 def memory() -> None:
     """Print the peak of a step above what lives before it, beside the activations that it has to keep."""
     print("\n| step | saved activations (MB) | gradients (MB) | peak (MB) | peak / saved |\n|---|---|---|---|---|")
-    for name, net, m in (("784-256-128-10, batch 4096", DeepMLP(), 4096), ("LeNet-5, batch 256", LeNet(), 256)):
+    for name, net, m in (
+        ("784-256-128-10, batch 4096", DeepMLP(), 4096),
+        ("LeNet-5, batch 256", LeNet(), 256),
+        ("LeNet-5, batch 64", LeNet(), 64),
+    ):
         X, Y = digits(m)
         opt = optim.SGD(net.parameters(), lr=1e-3)
         saved = saved_bytes(net.loss(X, Y)) - X.nbytes - Y.nbytes

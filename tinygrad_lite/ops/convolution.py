@@ -26,6 +26,8 @@ Sizes: TypeAlias = int | Sequence[int]  # one for all axes, or one per axis
 Axes: TypeAlias = tuple[int, ...]  # one per axis
 Padding: TypeAlias = tuple[tuple[int, int], ...]  # zeros before and after, per axis
 
+STRIP = 2**19  # elements of the windows that are copied at a time
+
 # --- convolution: three ops, the rules of each are the other two ------------------------------------------------------
 
 
@@ -48,16 +50,35 @@ def _padded(x: Any, padding: Padding, fill: Any, order: Any) -> Any:
     return out
 
 
-def _columns(x: Any, kernel: Axes, stride: Axes, padding: Padding, dilation: Axes, groups: int) -> tuple[Any, Axes]:
-    """Return the windows as columns, groups × (channels · kernel) × (positions · batch), and the sizes of the result."""
+def _windows(x: Any, kernel: Axes, stride: Axes, padding: Padding, dilation: Axes) -> Any:
+    """Return a view of all windows: channels × kernel × positions × batch."""
     n = len(kernel)
     x = _padded(np.moveaxis(x, 0, -1), ((0, 0), *padding, (0, 0)), 0, "C")
     spans = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
     steps = [slice(None, None, step) for step in (1, *stride, 1, *dilation)]
     windows = sliding_window_view(x, spans, axis=tuple(range(1, n + 1)))[tuple(steps)]  # channels, out, batch, kernel
-    out = windows.shape[1 : n + 1]
-    windows = windows.transpose(0, *range(n + 2, 2 * n + 2), *range(1, n + 2))
-    return windows.reshape(groups, x.shape[0] // groups * prod(kernel), prod(out) * x.shape[-1]), out
+    return windows.transpose(0, *range(n + 2, 2 * n + 2), *range(1, n + 2))
+
+
+def _strips(out: Axes, elements: int) -> list[tuple[slice, slice]]:
+    """Cut a result of positions × batch along its first axis; return the places on that axis, and in the flat result.
+
+    Windows are kernel times as large as x; `elements` is their size.  A strip at a time they need little memory.
+    """
+    row, step = prod(out[1:]), max(1, out[0] * STRIP // max(elements, 1))
+    ends = [(i, min(i + step, out[0])) for i in range(0, out[0], step)]
+    return [(slice(i, j), slice(i * row, j * row)) for i, j in ends]
+
+
+def _columns(windows: Any, out: Axes, groups: int) -> Iterator[tuple[slice, Any]]:
+    """Yield the windows as the columns of matrices, groups × (channels · kernel) × (positions · batch), in strips."""
+    kernel, strips = windows.shape[: -len(out)], _strips(out, windows.size)
+    space = np.empty((*kernel, strips[0][0].stop, *out[1:]), windows.dtype)  # once: fresh memory is slow
+    for strip, part in strips:
+        cut = windows[(*map(slice, kernel), strip)]
+        columns = space[(*map(slice, cut.shape),)]
+        columns[...] = cut
+        yield part, columns.reshape(groups, prod(kernel) // groups, part.stop - part.start)
 
 
 def _rows(x: Any, groups: int) -> Any:
@@ -70,9 +91,9 @@ def _matrices(w: Any, groups: int) -> Any:
     return w.reshape(groups, w.shape[0] // groups, prod(w.shape[1:]))
 
 
-def _product(a: Any, b: Any) -> Any:
+def _product(a: Any, b: Any, out: Any = None) -> Any:
     """Return a b; outer products, as where each channel has its own kernel, are much faster without BLAS."""
-    return np.multiply(a, b) if a.shape[-1] == 1 else np.matmul(a, b)
+    return np.multiply(a, b, out=out) if a.shape[-1] == 1 else np.matmul(a, b, out=out)
 
 
 @op(
@@ -91,9 +112,12 @@ def conv(x: ArrayLike, w: ArrayLike, stride: Axes, padding: Padding, dilation: A
     >>> conv(Tensor([[[1.0, 2.0, 4.0]]]), Tensor([[[-1.0, 1.0]]]), stride=(1,), padding=((0, 0),), dilation=(1,), groups=1)
     Tensor([[[1., 2.]]], dtype=float32)
     """
-    columns, out = _columns(x, w.shape[2:], stride, padding, dilation, groups)
-    y = _product(_matrices(w, groups), columns)
-    return np.moveaxis(y.reshape(w.shape[0], *out, x.shape[0]), -1, 0)
+    windows, matrices = _windows(x, w.shape[2:], stride, padding, dilation), _matrices(w, groups)
+    out = windows.shape[1 - x.ndim :]
+    y = np.empty((groups, matrices.shape[1], prod(out)), np.result_type(x, w))
+    for part, columns in _columns(windows, out, groups):
+        _product(matrices, columns, out=y[:, :, part])
+    return np.moveaxis(y.reshape(w.shape[0], *out), -1, 0)
 
 
 @op(
@@ -113,12 +137,18 @@ def conv_input(
     >>> conv_input(Tensor([[[1.0, 2.0]]]), Tensor([[[-1.0, 1.0]]]), (3,), (1,), ((0, 0),), (1,), 1)
     Tensor([[[-1., -1.,  2.]]], dtype=float32)
     """
-    kernel, out, batch, channels = w.shape[2:], y.shape[2:], y.shape[0], w.shape[1] * groups
-    columns = _product(_matrices(w, groups).swapaxes(1, 2), _rows(y, groups)).reshape(channels, *kernel, *out, batch)
+    kernel, out, channels = w.shape[2:], (*y.shape[2:], y.shape[0]), w.shape[1] * groups
     padded = [n + low + high for n, (low, high) in zip(size, padding, strict=True)]
-    x = np.zeros_like(columns, shape=(channels, *padded, batch))
-    for offset, place in _places(kernel, out, stride, dilation):
-        x[:, *place] += columns[:, *offset]
+    x = np.zeros((channels, *padded, y.shape[0]), np.result_type(y, w))
+    matrices, rows = _matrices(w, groups).swapaxes(1, 2), _rows(y, groups)
+    strips = _strips(out, channels * prod(kernel) * prod(out))
+    space = np.empty((groups, matrices.shape[1], strips[0][1].stop), x.dtype)  # once: fresh memory is slow
+    for strip, part in strips:
+        columns = _product(matrices, rows[:, :, part], out=space[:, :, : part.stop - part.start])
+        columns = columns.reshape(channels, *kernel, strip.stop - strip.start, *out[1:])
+        below = x[:, strip.start * stride[0] :]
+        for offset, place in _places(kernel, columns.shape[-len(out) : -1], stride, dilation):
+            below[:, *place] += columns[:, *offset]
     return np.moveaxis(x[:, *_inside(size, padding)], -1, 0)
 
 
@@ -137,8 +167,9 @@ def conv_weight(
     >>> conv_weight(Tensor([[[1.0, 2.0, 4.0]]]), Tensor([[[1.0, 1.0]]]), (2,), (1,), ((0, 0),), (1,), 1)
     Tensor([[[3., 6.]]], dtype=float32)
     """
-    columns, _ = _columns(x, kernel, stride, padding, dilation, groups)
-    w = _product(_rows(y, groups), columns.swapaxes(1, 2))
+    windows, rows = _windows(x, kernel, stride, padding, dilation), _rows(y, groups)
+    products = _columns(windows, windows.shape[1 - x.ndim :], groups)
+    w: Any = sum(_product(rows[:, :, part], columns.swapaxes(1, 2)) for part, columns in products)
     return w.reshape(y.shape[1], x.shape[1] // groups, *kernel)
 
 
