@@ -20,7 +20,6 @@ from tinygrad_lite.nn import activation
 torch = pytest.importorskip("torch")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-torch.set_num_threads(1)  # threads that wait for each other cost more than these small layers
 
 
 class Pair(NamedTuple):
