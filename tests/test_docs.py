@@ -98,7 +98,9 @@ def test_the_model_in_the_readme_is_the_model_file() -> None:
         classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
         return ast.unparse(Bare().visit(classes[0]))
 
-    (block,) = (b for b in re.findall(r"```python\n(.*?)```", PAGES[0].read_text("utf-8"), re.DOTALL) if "class TwoLayer" in b)
+    (block,) = (
+        b for b in re.findall(r"```python\n(.*?)```", PAGES[0].read_text("utf-8"), re.DOTALL) if "class TwoLayer" in b
+    )
     assert model(block) == model((ROOT / "models/mnist_two_layer.py").read_text("utf-8"))
 
 

@@ -13,7 +13,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import nn, ops, optim, protocols  # noqa: F401
+from . import ops, protocols  # noqa: F401
 from .autodiff import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .graph import Graph, capture
 from .op import REGISTRY, no_grad
@@ -23,7 +23,7 @@ from .recompute import checkpoint
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data, verify
+    from . import data, nn, optim, verify
     from .draw import draw
 
 __version__ = "0.1.0"
@@ -51,11 +51,7 @@ __all__ = [
 ]
 __all__ += list(REGISTRY)
 
-_LAZY = (
-    "data",
-    "draw",
-    "verify",
-)  # loaded when first used: importing tinygrad_lite costs little more than importing NumPy
+_LAZY = ("data", "draw", "nn", "optim", "verify")  # loaded when first used: the import costs little more than NumPy's
 
 
 def __getattr__(name: str) -> Any:

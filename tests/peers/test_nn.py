@@ -21,7 +21,6 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 
-
 class Pair(NamedTuple):
     """A layer, PyTorch's, and how to call both: inputs of these shapes, m the number of samples."""
 
