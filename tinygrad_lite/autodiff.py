@@ -1,4 +1,4 @@
-"""Reverse-mode differentiation: `gradients(y, xs)` is the core, everything else wraps it.  Imports `tensor`, `op`.
+"""Reverse-mode differentiation: `gradients(y, xs)` is the core, everything else wraps it.
 
 The history is walked from the youngest node to the oldest (a node is always younger than its inputs), so every node
 has received its whole gradient before it passes it on.  No recursion; gradients of interior nodes live in a local table.
@@ -57,8 +57,8 @@ def backward(y: Tensor, gradient: Any = None) -> None:
     """
     for node, g in pull_back(*_start(y, gradient, False), None, False, release=True).values():
         if (tensor := node.leaf()) is not None:
-            old = tensor.grad
-            tensor.grad = _gradient_of(node, g if old is None or g is None else old._data + g)
+            new = _gradient_of(node, g)
+            tensor.grad = new if tensor.grad is None else new_tensor(np.asarray(tensor.grad._data + new._data), None)
 
 
 Tensor.backward = backward  # type: ignore[method-assign, assignment]
@@ -227,7 +227,10 @@ def _run(
         if not isinstance(part, Tensor):
             raise TypeError(f"a function to differentiate must return tensors, not {type(part).__name__}: {part!r}")
         if part._node is not None and not part.requires_grad:
-            raise ValueError("the result was made from plain data inside the function: its history is lost")
+            raise ValueError(
+                "no op computed the result from the arguments, so its derivative would be zero; "
+                "Tensor(...) around a value, or .numpy(), drops its history"
+            )
         if part._node is not None:
             roots.append(part._node)
     own = {x._node for x in _flat(fresh)}

@@ -1,4 +1,4 @@
-"""Writing files so that they are whole: the old content or the new, never half of it.  Imports the standard library only."""
+"""Writing files so that they are whole: the old content or the new, never half of it."""
 
 from __future__ import annotations
 

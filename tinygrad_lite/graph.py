@@ -1,6 +1,6 @@
-"""Graph: the recorded history as plain data, for pictures, equations and compilation.  Imports `tensor`, `op`.
+"""Graph: the recorded history as plain data, for pictures, equations and compilation.
 
-Nothing above this file reads `Node`s: a `Graph` is what they see.  `capture` records all that a function does, and names
+Pictures, equations and training read a `Graph`, never `Node`s.  `capture` records all that a function does, and names
 every tensor after the variable that held it.
 """
 

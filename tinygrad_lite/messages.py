@@ -1,4 +1,4 @@
-"""What an error says when an op refuses its operands: what was given, what fits, and what to do.  Imports `tensor`."""
+"""What an error says when an op refuses its operands: what was given, what fits, and what to do."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def explain(op: Any, inputs: Sequence[Any], params: dict[str, Any], error: Excep
                 fits = [(f"{p}.T @ {q}", a[0] == b[0]), (f"{p} @ {q}.T", a[1] == b[1]), (f"{q} @ {p}", b[1] == a[0])]
                 hint = "".join(f"; {form} would fit" for form, fit in fits if fit)
             return f"matmul: {given} do not fit: the inner sizes {inner[0]} and {inner[1]} differ{hint}"
+        if len(a) > 2 and len(b) > 2:
+            return f"matmul: {given}: the batches {a[:-2]} and {b[:-2]} do not broadcast"
     if op.name == "matmul" and not all(shapes):
         return f"matmul: {given}: both sides must be matrices or vectors; multiply by a number with *"
     if op.broadcasts and len(shapes) > 1:

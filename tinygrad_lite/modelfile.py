@@ -1,4 +1,4 @@
-"""Model files: load the one `nn.Module` class that a Python file defines.  Imports `nn`."""
+"""Model files: load the one `nn.Module` class that a Python file defines."""
 
 from __future__ import annotations
 

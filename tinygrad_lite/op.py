@@ -1,6 +1,6 @@
 """Op: one record holds everything there is to know about an operation; `apply` runs it and writes the history.
 
-Imports `tensor`, `messages`.  A new op is one function under `@op(...)` in `ops/`; see `ops/functions.py` for the pattern:
+A new op is one function under `@op(...)` in `ops/`; see `ops/functions.py` for the pattern:
 
     @op(lambda g, out, _x: g * (1 - out * out), text="tanh({0})", latex=r"\\tanh({0})", numpy=np.tanh)
     def tanh(x): return np.tanh(x)
@@ -166,11 +166,11 @@ class Op:
 
     def plan(self, wanted: int, inputs: int) -> Plan:
         """Tell which values must be kept for the rules of the wanted inputs (bit i: input i), and remember it."""
-        reads: set[int] = set()
-        for i in range(inputs):
-            rule = self.vjps[i]
-            if wanted >> i & 1 and rule is not None:
-                reads |= _values_read(rule, inputs) - ({i} if self.variadic else set())
+        which = [i for i in range(inputs) if wanted >> i & 1]
+        if isinstance(self.vjps, Each):  # one rule for all, which does not read the value of its own input
+            reads = _values_read(self.vjps[0], inputs) - (set(which) if len(which) == 1 else set())
+        else:
+            reads = set().union(*(_values_read(rule, inputs) for i in which if (rule := self.vjps[i]) is not None))
         plan = Plan(tuple(i for i in range(inputs) if i not in reads), OUT in reads)
         if not self.variadic:
             self.plans[wanted] = plan
@@ -179,6 +179,8 @@ class Op:
 
 class Each:
     """The rules of an op that takes any number of arrays: one rule, which gets the number of the input first."""
+
+    __iter__ = None  # or Python would ask for one item after the other, without end
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -212,12 +214,14 @@ def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable
         name = function.__name__
         if name in REGISTRY:
             raise ValueError(f"an op named {name!r} is registered already; choose another name")
+        if name in vars(Tensor):
+            raise ValueError(f"a Tensor has {name!r} already; choose another name for the op")
         body: Callable[..., Any] = function
         record = Op(name, body, inspect.signature(function), vjps, **fields)
         record.latex = record.latex or record.text
         record.domain = record.domain or (REAL,) * max(len(vjps), inputs)
         if record.variadic:
-            first = _before_operands(record)
+            first = before_operands(record)
             one_list = lambda *arrays, **params: body(arrays, **params)
             starred = lambda *arrays, **params: body(*[params.pop(key) for key in first or ()], *arrays, **params)
             record.forward = wraps(body)(one_list if first is None else starred)
@@ -248,7 +252,7 @@ def composed(inputs: int = 1, **fields: Any) -> Callable[[Callable[P, R]], Calla
     return op(inputs=inputs, composed=True, **fields)  # type: ignore[return-value]
 
 
-def _before_operands(op: Op) -> list[str] | None:
+def before_operands(op: Op) -> list[str] | None:
     """Return the names of the parameters that stand before `*operands`, or None where the arrays come in one list."""
     names = list(op.signature.parameters)
     starred = [i for i, p in enumerate(op.signature.parameters.values()) if p.kind is p.VAR_POSITIONAL]
@@ -259,7 +263,7 @@ def _face(op: Op, function: Callable[..., Any]) -> Callable[..., Tensor]:
     """Make the public function of an op: sort the arguments into arrays and parameters, then apply."""
     count, defaults, names = len(op.domain), op.defaults, list(op.signature.parameters)
     complete = len(defaults) == len(names) - count and not op.variadic
-    before = _before_operands(op) if op.variadic else None
+    before = before_operands(op) if op.variadic else None
 
     def face(*args: Any, **kwargs: Any) -> Any:
         if _mode.get() is ARRAYS:

@@ -1,4 +1,4 @@
-"""NumPy's protocols: `np.exp(t)`, `np.sum(t, axis=0)` and `array * t` are recorded like our own ops.  Imports `ops`.
+"""NumPy's protocols: `np.exp(t)`, `np.sum(t, axis=0)` and `array * t` are recorded like our own ops.
 
 An op answers to the function in its record, `numpy=`.  Here stand the functions that take other arguments than our ops do,
 and those that ask about values without a derivative.
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .op import ANSWERS
+from .ops.elementwise import clip
 from .ops.indexing import gather
 from .ops.reduction import norm, std, var
 from .ops.shape import concatenate, flatten, pad
@@ -57,6 +58,9 @@ TRANSLATED: dict[Any, Callable[..., Any]] = {
     np.std: _spread(std),
     np.linalg.norm: _norm,
     np.take_along_axis: lambda arr, indices, axis=-1: gather(arr, axis, indices),
+    np.clip: lambda a, a_min=None, a_max=None, *, min=None, max=None: clip(
+        a, a_min if min is None else min, a_max if max is None else max
+    ),
     np.pad: lambda array, pad_width, mode="constant", constant_values=0: pad(array, pad_width, mode, constant_values),
     np.ravel: lambda a: flatten(a),
     np.vstack: _joined(0, 2),
@@ -77,8 +81,8 @@ def _array_function(_tensor: Tensor, function: Any, _types: Any, args: Any, kwar
     answer = TRANSLATED.get(function) or ANSWERS.get(function)
     if answer is None:
         raise TypeError(
-            f"np.{function.__name__} cannot be differentiated; use a function of tinygrad_lite, or pass t.numpy() where "
-            "no gradient is needed"
+            f"np.{function.__name__} is not among the functions that are recorded; use one of tinygrad_lite's, or pass "
+            "t.numpy() where no gradient is needed"
         )
     return answer(*args, **kwargs)
 
@@ -89,8 +93,10 @@ def _plain(x: Any) -> Any:
 
 def _array_ufunc(tensor: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
     """NumPy's protocol for elementwise functions: `np.exp(t)`, `array * t`."""
-    if method != "__call__" or kwargs.get("out") is not None:
-        raise TypeError(f"np.{ufunc.__name__} on a tensor can only be called, without out= (no .{method})")
+    if method != "__call__":
+        raise TypeError(f"np.{ufunc.__name__}.{method} is not recorded on tensors; use a function of tinygrad_lite")
+    if kwargs.get("out") is not None:
+        raise TypeError(f"np.{ufunc.__name__}(out=...) on a tensor: arrays are never changed in place; use the result")
     return _array_function(tensor, ufunc, (), args, kwargs)
 
 

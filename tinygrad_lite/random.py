@@ -1,4 +1,4 @@
-"""The random numbers of initialisers and dropout: one generator, seeded as PyTorch's is.  Imports nothing."""
+"""The random numbers of initialisers and dropout: one generator, seeded as PyTorch's is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""checkpoint: trade time for memory by computing inner values again in the backward pass.  Imports `autodiff`, `random`.
+"""checkpoint: trade time for memory by computing inner values again in the backward pass.
 
 Source: Chen et al. (2016), Training deep nets with sublinear memory cost.
 """
@@ -25,7 +25,8 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     """Return f as a function that keeps none of its inner values for the backward pass, but computes them again there.
 
     It gives the same values and gradients, to any order, also with respect to what f closes over (the parameters of a
-    module); random numbers are drawn again as they were.  f returns a tensor, or nested lists, tuples and dicts of them.
+    module); random numbers are drawn again as they were.  f runs twice: what it changes besides (the running statistics of
+    BatchNorm) changes twice.  f returns a tensor, or nested lists, tuples and dicts of them.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> block = checkpoint(lambda x: tanh(tanh(x * 2)))
@@ -46,7 +47,10 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
         for part in parts:
             if not isinstance(part, Tensor):
                 raise TypeError(f"a checkpointed function must return tensors, not {type(part).__name__}: {part!r}")
-        together = _joined(parts)
+        smooth = [part for part in parts if part.requires_grad]
+        if not smooth:
+            return result
+        together = _joined(smooth)
         older = _older(together, start)
         run.sources = [node for node in older if node.requires_grad]
         tensors = [node.leaf() for node in older if node.leaf is not None]
@@ -60,7 +64,8 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
         node.shape, node.dtype = together.shape, together.dtype
         node.serial = tick()
         whole = new_tensor(together._data, node)
-        return rebuild(result, [whole] if len(parts) == 1 else _parted(whole, parts))  # type: ignore[no-any-return]
+        made = iter([whole] if len(smooth) == 1 else _parted(whole, smooth))
+        return rebuild(result, [next(made) if part.requires_grad else part for part in parts])  # type: ignore[no-any-return]
 
     return checkpointed
 
@@ -94,14 +99,14 @@ class _Run:
     def value(self) -> Any:
         """Return the array of the result."""
         with recording(GRADIENTS):
-            return _joined(leaves(self.again()))._data
+            return _joined([part for part in leaves(self.again()) if part.requires_grad])._data
 
     def pull(self, i: int, g: Any) -> Any:
         """Return the gradient with respect to source i; all of them are computed together, once for each g."""
         if self.pulled[0] is not g:
             start, create_graph = tick(), is_recording()
             with recording(GRADIENTS):
-                root = _joined(leaves(self.again()))._node
+                root = _joined([part for part in leaves(self.again()) if part.requires_grad])._node
             assert root is not None
             keys = {source.serial for source in self.sources}
             self.pulled = g, pull_back(root, g, keys, create_graph, oldest=start)
@@ -149,7 +154,7 @@ def _parted(whole: Tensor, parts: Sequence[Tensor]) -> list[Tensor]:
     """Undo `_joined`."""
     taken, found = 0, []
     for part in parts:
-        found.append(reshape(whole[taken : taken + part.size], part.shape))
+        found.append(reshape(whole[taken : taken + part.size], part.shape).astype(part.dtype))
         taken += part.size
     return found
 

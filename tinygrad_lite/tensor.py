@@ -1,4 +1,4 @@
-"""Tensor: an array that remembers how it was made.  Imports NumPy only.
+"""Tensor: an array that remembers how it was made.
 
 A `Tensor` is what the user holds: the value, the accumulated gradient, and a `Node`.  A `Node` is how the tensor was
 made: the op, the nodes it was made from, and just those values that a derivative rule of the op will read.  Because
@@ -25,7 +25,7 @@ ArrayLike: TypeAlias = Any  # a tensor, an array, a number or a nested list of n
 
 
 class Node:
-    """How one tensor was made.  Read by `graph` and `autodiff`, written by `op.apply`.
+    """How one tensor was made.  Written by `op.apply` and `recompute`; read by `autodiff`, `recompute` and `graph`.
 
     `sources[i]` is the node of input i, or None where the input is a plain array or number; `values[i]` is the value of
     input i where a rule will read it, or where no op made it, else its node, which knows shape and dtype.

@@ -1,4 +1,4 @@
-"""Trees: nested lists, tuples and dicts of tensors, taken apart into leaves and put together again.  Imports nothing."""
+"""Trees: nested lists, tuples and dicts of tensors, taken apart into leaves and put together again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw a graph: the picture of a computation, with the formulas on the nodes.  Imports `drawing` and `model`.
+"""Draw a graph: the picture of a computation, with the formulas on the nodes.
 
 From the bottom up: `formula` writes what each op computes, `dot` makes nodes and edges of it, `render` turns DOT
 text into SVG, PNG or PDF, `drawing` is what the user holds; `model` captures a model on made-up inputs.

@@ -1,4 +1,4 @@
-"""DOT: a graph as text for Graphviz: tensors with name and shape, ops with their formula.  Imports `formula`.
+"""DOT: a graph as text for Graphviz: tensors with name and shape, ops with their formula.
 
 Node ids are stable: `t7` is the tensor at position 7 of the graph, and `o7` the op that computes it.
 """

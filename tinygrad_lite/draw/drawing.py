@@ -1,4 +1,4 @@
-"""Drawing: what `draw` returns: a picture that is saved, or shown by a notebook.  Imports `dot`, `render`, `graph`."""
+"""Drawing: what `draw` returns: a picture that is saved, or shown by a notebook."""
 
 from __future__ import annotations
 

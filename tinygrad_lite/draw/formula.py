@@ -1,4 +1,4 @@
-"""Formula: what every op of a graph computes, written as on paper.  Imports `graph`, `op`, `tensor`.
+"""Formula: what every op of a graph computes, written as on paper.
 
 An unnamed tensor that is used once has no place of its own: it is folded into the formula of the tensor it is used for,
 so that `Z1 = W1 @ X + b1` is one formula.  Everything runs in one pass over the vertices, without recursion.

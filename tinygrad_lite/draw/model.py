@@ -1,4 +1,4 @@
-"""capture_model: the graph of a model on inputs made up after its annotations.  Imports `graph`, `nn`, `tensor`."""
+"""capture_model: the graph of a model on inputs made up after its annotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Render: DOT text → SVG, PNG or PDF, by Graphviz on the PATH or else in pygraphviz.  Imports nothing of ours."""
+"""Render: DOT text → SVG, PNG or PDF, by Graphviz on the PATH or else in pygraphviz."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules: a model is a class whose attributes are its parameters.  Imports `tensor`, `ops`, `random`, `files`.
+"""Modules: a model is a class whose attributes are its parameters.
 
 Parameters are called, shaped and initialised as PyTorch's, so that its state dicts load.
 """

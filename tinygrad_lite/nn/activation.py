@@ -1,4 +1,4 @@
-"""Activations as modules, made of the ops.  Imports `ops`."""
+"""Activations as modules, made of the ops."""
 
 from __future__ import annotations
 

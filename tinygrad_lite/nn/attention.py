@@ -1,4 +1,4 @@
-"""Multi-head attention.  Imports `ops`, `tensor`.  Source: Vaswani et al. (2017), Attention is all you need."""
+"""Multi-head attention.  Source: Vaswani et al. (2017), Attention is all you need."""
 
 from __future__ import annotations
 

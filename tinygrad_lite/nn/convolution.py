@@ -1,4 +1,4 @@
-"""Convolution and pooling layers over one or two axes.  Imports `ops`, `tensor`."""
+"""Convolution and pooling layers over one or two axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dropout.  Imports `ops`, `tensor`."""
+"""Dropout."""
 
 from __future__ import annotations
 

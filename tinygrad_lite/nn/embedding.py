@@ -1,4 +1,4 @@
-"""Embedding: a table of vectors.  Imports `ops`, `tensor`."""
+"""Embedding: a table of vectors."""
 
 from __future__ import annotations
 

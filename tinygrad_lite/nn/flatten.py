@@ -1,4 +1,4 @@
-"""Flatten.  Imports `ops`, `tensor`."""
+"""Flatten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Initialisers: the shape of a parameter → float32 numbers to begin with.  Imports `random`.
+"""Initialisers: the shape of a parameter → float32 numbers to begin with.
 
 Names, formulas and defaults are PyTorch's; the numbers come from the generator that `manual_seed` starts.
 Sources: Glorot & Bengio (2010) for Xavier, He et al. (2015) for Kaiming.

@@ -1,4 +1,4 @@
-"""Linear: the layer W x + b.  Imports `tensor`."""
+"""Linear: the layer W x + b."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Module, Parameter and Buffer: the tree of modules and its named state.  Imports `tensor`."""
+"""Module, Parameter and Buffer: the tree of modules and its named state."""
 
 from __future__ import annotations
 

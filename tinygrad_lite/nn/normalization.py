@@ -1,4 +1,4 @@
-"""LayerNorm and BatchNorm.  Imports `ops`, `tensor`."""
+"""LayerNorm and BatchNorm."""
 
 from __future__ import annotations
 

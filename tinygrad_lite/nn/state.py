@@ -1,4 +1,4 @@
-"""Arrays by name in safetensors files.  Imports `files`; safetensors late."""
+"""Arrays by name in safetensors files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activations of neural networks, element by element; relu, sigmoid and tanh are in `functions`.  Imports `op`.
+"""Activations of neural networks, element by element; relu, sigmoid and tanh are in `functions`.
 
 To add one: write its forward pass as a function on arrays and, above it, its vjp rule.
 """
@@ -227,7 +227,7 @@ def mish(x: ArrayLike) -> Any:
     """
     x = floating(x)
     # tanh(log(1 + e)) = (e² + 2e) / (e² + 2e + 2); beyond 20, it is 1 in any precision, and e² would overflow.
-    e = np.exp(np.minimum(x, 20))
+    e = np.exp(np.minimum(x, 20 if x.dtype.itemsize > 2 else 5.5))
     e *= e + 2
     t = e / (e + 2)
     return x * t, t

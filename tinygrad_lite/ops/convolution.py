@@ -1,4 +1,4 @@
-"""Convolution and pooling over one or two axes.  Imports `op`.
+"""Convolution and pooling over one or two axes.
 
 Layouts are PyTorch's: x is (batch, channels, …), weights are (out channels, channels / groups, …).  A convolution is one
 matrix product with the windows as columns (Chellapilla, Puri, Simard 2006).  In memory the batch comes last, also in the

@@ -1,4 +1,4 @@
-"""Ops of two or more operands, element by element, that broadcast as NumPy's do.  Imports `op`, `functions`.
+"""Arithmetic, choices and comparisons, element by element, that broadcast as NumPy's do.
 
 To add one: write its forward pass as a function on arrays and, above it, one vjp rule per input.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..op import NONZERO, NUMBERS, POSITIVE, POWER, PRODUCT, REAL, RELATION, SUM, UNARY, op
-from ..tensor import ArrayLike, Tensor
+from ..tensor import ArrayLike
 from .functions import log, sigmoid
 
 __all__ = [
@@ -135,6 +135,7 @@ def _pow_base(g: Any, _out: Any, a: Any, b: Any) -> Any:
 
 def _pow_exponent(g: Any, out: Any, a: Any, b: Any) -> Any:
     """d(aᵇ)/db = aᵇ log a, and 0 where a = 0 and b ≥ 0."""
+    a = np.asarray(a, out.dtype) if isinstance(a, float | int) else a  # where would make a float32 of a number
     vanishes = where(a == 0, b >= 0, False)
     return where(vanishes, 0.0, g * out * log(where(vanishes, 1.0, a)))
 
@@ -300,10 +301,7 @@ def clip(x: ArrayLike, min: Any = None, max: Any = None) -> Any:
     """
     if min is None and max is None:
         raise ValueError("give min, max or both")
-    if isinstance(min, Tensor) or isinstance(max, Tensor):
-        raise TypeError("min and max are numbers or arrays; with tensors as bounds use maximum and minimum")
-    low, high = (bound.item() if isinstance(bound, np.generic) else bound for bound in (min, max))
-    out = np.clip(x, low, high)
+    out = np.clip(x, min, max)
     if out.shape != x.shape:
         raise ValueError(f"the bounds must broadcast to the shape of x, {x.shape}, but give {out.shape}")
     return out

@@ -1,4 +1,4 @@
-"""Functions of one variable, element by element.  Imports `op`.
+"""Functions of one variable, element by element.
 
 To add one: write its forward pass as a function on arrays and, above it, its vjp rule.
 """
@@ -23,7 +23,7 @@ LN2, LN10 = math.log(2), math.log(10)
 
 
 def floating(x: Any) -> Any:
-    """Return integers and booleans as float64, as NumPy's own functions do, and floats as they are."""
+    """Return integers and booleans as float64, and floats as they are."""
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
@@ -37,7 +37,7 @@ def exp(x: ArrayLike) -> Any:
     >>> exp(Tensor([0.0, 1.0])).numpy().round(3)
     array([1.   , 2.718], dtype=float32)
     """
-    return np.exp(x)
+    return np.exp(floating(x))
 
 
 @op(lambda g, out, _x: g * out * LN2, text="2^{0}", latex="2^{{{0}}}", precedence=POWER, numpy=np.exp2)
@@ -47,7 +47,7 @@ def exp2(x: ArrayLike) -> Any:
     >>> exp2(Tensor([0.0, 3.0]))
     Tensor([1., 8.], dtype=float32)
     """
-    return np.exp2(x)
+    return np.exp2(floating(x))
 
 
 @op(lambda g, _out, x: g * exp(x), text="(exp({0}) − 1)", latex=r"(e^{{{0}}} - 1)", numpy=np.expm1)
@@ -57,7 +57,7 @@ def expm1(x: ArrayLike) -> Any:
     >>> expm1(Tensor([0.0, 1e-10]))
     Tensor([0.e+00, 1.e-10], dtype=float32)
     """
-    return np.expm1(x)
+    return np.expm1(floating(x))
 
 
 @op(lambda g, _out, x: g / x, text="log({0})", latex=r"\log({0})", domain=(POSITIVE,), numpy=np.log)
@@ -67,7 +67,7 @@ def log(x: ArrayLike) -> Any:
     >>> log(Tensor([1.0, 10.0])).numpy().round(3)
     array([0.   , 2.303], dtype=float32)
     """
-    return np.log(x)
+    return np.log(floating(x))
 
 
 @op(lambda g, _out, x: g / (x * LN2), text="log₂({0})", latex=r"\log_2({0})", domain=(POSITIVE,), numpy=np.log2)
@@ -77,7 +77,7 @@ def log2(x: ArrayLike) -> Any:
     >>> log2(Tensor([1.0, 8.0]))
     Tensor([0., 3.], dtype=float32)
     """
-    return np.log2(x)
+    return np.log2(floating(x))
 
 
 @op(
@@ -93,7 +93,7 @@ def log10(x: ArrayLike) -> Any:
     >>> log10(Tensor([1.0, 100.0])).numpy().round(3)
     array([0., 2.], dtype=float32)
     """
-    return np.log10(x)
+    return np.log10(floating(x))
 
 
 @op(
@@ -109,7 +109,7 @@ def log1p(x: ArrayLike) -> Any:
     >>> log1p(Tensor([0.0, 1e-10]))
     Tensor([0.e+00, 1.e-10], dtype=float32)
     """
-    return np.log1p(x)
+    return np.log1p(floating(x))
 
 
 # --- powers -----------------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def sqrt(x: ArrayLike) -> Any:
     >>> sqrt(Tensor([4.0, 9.0]))
     Tensor([2., 3.], dtype=float32)
     """
-    return np.sqrt(x)
+    return np.sqrt(floating(x))
 
 
 @op(
@@ -178,7 +178,7 @@ def sin(x: ArrayLike) -> Any:
     >>> sin(Tensor([0.0, 0.5])).numpy().round(3)
     array([0.   , 0.479], dtype=float32)
     """
-    return np.sin(x)
+    return np.sin(floating(x))
 
 
 @op(lambda g, _out, x: -g * sin(x), text="cos({0})", latex=r"\cos({0})", numpy=np.cos)
@@ -188,7 +188,7 @@ def cos(x: ArrayLike) -> Any:
     >>> cos(Tensor([0.0, 0.5])).numpy().round(3)
     array([1.   , 0.878], dtype=float32)
     """
-    return np.cos(x)
+    return np.cos(floating(x))
 
 
 @op(lambda g, out, _x: g * (1 + out * out), text="tan({0})", latex=r"\tan({0})", numpy=np.tan)
@@ -198,7 +198,7 @@ def tan(x: ArrayLike) -> Any:
     >>> tan(Tensor([0.0, 0.5])).numpy().round(3)
     array([0.   , 0.546], dtype=float32)
     """
-    return np.tan(x)
+    return np.tan(floating(x))
 
 
 @op(
@@ -214,7 +214,7 @@ def asin(x: ArrayLike) -> Any:
     >>> asin(Tensor([0.0, 1.0])).numpy().round(3)
     array([0.   , 1.571], dtype=float32)
     """
-    return np.arcsin(x)
+    return np.arcsin(floating(x))
 
 
 @op(
@@ -230,7 +230,7 @@ def acos(x: ArrayLike) -> Any:
     >>> acos(Tensor([0.0, 1.0])).numpy().round(3)
     array([1.571, 0.   ], dtype=float32)
     """
-    return np.arccos(x)
+    return np.arccos(floating(x))
 
 
 @op(lambda g, _out, x: g / (1 + x * x), text="arctan({0})", latex=r"\arctan({0})", numpy=np.arctan)
@@ -240,7 +240,7 @@ def atan(x: ArrayLike) -> Any:
     >>> atan(Tensor([0.0, 1.0])).numpy().round(3)
     array([0.   , 0.785], dtype=float32)
     """
-    return np.arctan(x)
+    return np.arctan(floating(x))
 
 
 @op(lambda g, _out, x: g * cosh(x), text="sinh({0})", latex=r"\sinh({0})", numpy=np.sinh)
@@ -250,7 +250,7 @@ def sinh(x: ArrayLike) -> Any:
     >>> sinh(Tensor([0.0, 1.0])).numpy().round(3)
     array([0.   , 1.175], dtype=float32)
     """
-    return np.sinh(x)
+    return np.sinh(floating(x))
 
 
 @op(lambda g, _out, x: g * sinh(x), text="cosh({0})", latex=r"\cosh({0})", numpy=np.cosh)
@@ -260,7 +260,7 @@ def cosh(x: ArrayLike) -> Any:
     >>> cosh(Tensor([0.0, 1.0])).numpy().round(3)
     array([1.   , 1.543], dtype=float32)
     """
-    return np.cosh(x)
+    return np.cosh(floating(x))
 
 
 @op(lambda g, out, _x: g * (1 - out * out), text="tanh({0})", latex=r"\tanh({0})", numpy=np.tanh)
@@ -270,7 +270,7 @@ def tanh(x: ArrayLike) -> Any:
     >>> tanh(Tensor([0.0, 1.0])).numpy().round(3)
     array([0.   , 0.762], dtype=float32)
     """
-    return np.tanh(x)
+    return np.tanh(floating(x))
 
 
 @op(lambda g, _out, x: g / sqrt(1 + x * x), text="arsinh({0})", latex=r"\mathrm{{arsinh}}({0})", numpy=np.arcsinh)
@@ -280,7 +280,7 @@ def asinh(x: ArrayLike) -> Any:
     >>> asinh(Tensor([0.0, 1.0])).numpy().round(3)
     array([0.   , 0.881], dtype=float32)
     """
-    return np.arcsinh(x)
+    return np.arcsinh(floating(x))
 
 
 @op(
@@ -296,7 +296,7 @@ def acosh(x: ArrayLike) -> Any:
     >>> acosh(Tensor([1.0, 2.0])).numpy().round(3)
     array([0.   , 1.317], dtype=float32)
     """
-    return np.arccosh(x)
+    return np.arccosh(floating(x))
 
 
 @op(
@@ -312,7 +312,7 @@ def atanh(x: ArrayLike) -> Any:
     >>> atanh(Tensor([0.0, 0.5])).numpy().round(3)
     array([0.   , 0.549], dtype=float32)
     """
-    return np.arctanh(x)
+    return np.arctanh(floating(x))
 
 
 # --- the normal distribution and the logistic function ----------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Ops that pick elements out and put them back: getitem and its vjp scatter, take, gather, one_hot.  Imports `op`."""
+"""Ops that pick elements out and put them back: getitem and its vjp scatter, take, gather, one_hot."""
 
 from __future__ import annotations
 
@@ -15,13 +15,6 @@ from ..tensor import ArrayLike, Tensor, is_array
 __all__ = ["gather", "getitem", "one_hot", "scatter", "scatter_add", "take"]
 
 Shape: TypeAlias = tuple[int, ...]
-
-
-def frozen(index: Any) -> Any:
-    """Return an index that later changes of its lists, arrays and tensors do not reach."""
-    parts = tuple(_part(part) for part in index) if isinstance(index, tuple) else (_part(index),)
-    parts = tuple(part.copy() if isinstance(part, np.ndarray) else part for part in parts)
-    return parts if isinstance(index, tuple) else parts[0]
 
 
 def _part(part: Any) -> Any:
@@ -174,7 +167,7 @@ def scatter_add(x: ArrayLike, axis: int, index: ArrayLike, source: ArrayLike) ->
     >>> scatter_add(Tensor([[1.0, 2.0]]), 1, [[0, 0]], Tensor([[10.0, 20.0]]))
     Tensor([[31.,  2.]], dtype=float32)
     """
-    return x + scatter(source, frozen(_along(index, axis, x.shape)), x.shape)
+    return x + scatter(source, _along(index, axis, x.shape), x.shape)
 
 
 @op(text="one_hot({0}, {classes})", latex=r"\mathrm{{onehot}}({0})")
@@ -197,4 +190,8 @@ def one_hot(labels: ArrayLike, classes: int, axis: int = -1, dtype: Any = np.flo
     return out
 
 
-setattr(Tensor, "__getitem__", lambda x, index: getitem(x, frozen(index)))  # noqa: B010
+def _getitem(x: Tensor, index: Any) -> Tensor:
+    return getitem(x, tuple(map(_part, index)) if isinstance(index, tuple) else _part(index))
+
+
+setattr(Tensor, "__getitem__", _getitem)  # noqa: B010

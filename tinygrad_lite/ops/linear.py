@@ -1,4 +1,4 @@
-"""Linear algebra: matmul, dot, outer, einsum, and the diagonals and triangles of matrices.  Imports `op`."""
+"""Linear algebra: matmul, dot, outer, einsum, and the diagonals and triangles of matrices."""
 
 from __future__ import annotations
 

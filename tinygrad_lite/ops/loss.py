@@ -1,4 +1,4 @@
-"""Loss functions.  Imports `op`.
+"""Loss functions.
 
 softmax_cross_entropy and sigmoid_cross_entropy give one loss per sample or element: take the mean for J.  The others have
 PyTorch's `reduction`: "mean" over all of them, "sum", or "none".
@@ -174,7 +174,7 @@ def sigmoid_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Any:
     >>> sigmoid_cross_entropy(Tensor([0.0, -1e4, 1e4]), np.array([1, 0, 0])).numpy().round(3)
     array([6.93e-01, 0.00e+00, 1.00e+04], dtype=float32)
     """
-    z, y = logits, labels
+    z, y = logits, np.asarray(labels) if isinstance(labels, float | int) else labels
     if np.shape(y) != np.shape(z):
         raise ValueError("the labels must have the shape of the logits, one for each")
     y = y if y.dtype.kind == "f" else y.astype(z.dtype)

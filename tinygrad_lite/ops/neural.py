@@ -1,8 +1,8 @@
-"""Ops of neural networks: dropout, embedding, normalisation, attention.  Imports `op`, `random`."""
+"""Ops of neural networks: dropout, embedding, normalisation, attention."""
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from .elementwise import where
 from .functions import floating, sqrt
 from .indexing import scatter
 from .linear import matmul
-from .reduction import Axis, softmax, sum
+from .reduction import Axis, axes_of, softmax, sum
 from .shape import reshape, swapaxes
 
 __all__ = ["batch_norm", "dropout", "embedding", "layer_norm", "scaled_dot_product_attention", "standardize"]
@@ -57,7 +57,7 @@ def embedding(index: ArrayLike, weight: ArrayLike) -> Any:
             [1., 2.]], dtype=float32)
     """
     index = np.asarray(index) if isinstance(index, int) else index
-    if index.dtype.kind not in "iu" and index.size:
+    if index.dtype.kind not in "iu":
         raise TypeError(f"the index must be of integers, not {index.dtype}")
     if not weight.ndim:
         raise ValueError("weight must be a table, one row for each index")
@@ -65,7 +65,7 @@ def embedding(index: ArrayLike, weight: ArrayLike) -> Any:
         raise IndexError(
             f"the index runs from {index.min()} to {index.max()}, but the rows of the table from 0 to {weight.shape[0] - 1}"
         )
-    return weight[index if index.size else index.astype(np.intp)]
+    return weight[index]
 
 
 # --- normalisation ----------------------------------------------------------------------------------------------------
@@ -73,8 +73,8 @@ def embedding(index: ArrayLike, weight: ArrayLike) -> Any:
 
 def _count(x: Any, axis: Axis) -> int:
     """Return how many elements a mean along `axis` is of; 1 where there are none, since then there is no mean either."""
-    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return max(1, int(np.prod([x.shape[a] for a in axes])))
+    sizes: list[int] = [x.shape[a] for a in axes_of(x.ndim, axis)]
+    return max(1, prod(sizes))
 
 
 def _average(x: Any, axis: Axis) -> Any:
@@ -131,8 +131,7 @@ def layer_norm(
     array([[-1., 10.],
            [-1., 10.]], dtype=float32)
     """
-    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return _affine("layer_norm", standardize(x, axis=axis, eps=eps), axes, weight, bias)
+    return _affine("layer_norm", standardize(x, axis=axis, eps=eps), axes_of(x.ndim, axis), weight, bias)
 
 
 @composed()

@@ -1,4 +1,4 @@
-"""Ops that reduce, accumulate or normalise along axes: sum, prod, var, norm, max, cumsum, softmax …  Imports `op`.
+"""Ops that reduce, accumulate or normalise along axes: sum, prod, var, norm, max, cumsum, softmax …
 
 `axis` is None (all axes), an integer or, where axes are reduced, a tuple; `keepdims` keeps the reduced axes with length 1.
 """
@@ -33,7 +33,7 @@ _multiply: Any = np.multiply.reduce
 _HALF = np.dtype(np.float16)  # its sums overflow early: they are taken in float32, as np.mean does
 
 
-def _axes(ndim: int, axis: Axis) -> tuple[int, ...]:
+def axes_of(ndim: int, axis: Axis) -> tuple[int, ...]:
     """Return the reduced axes as a tuple, counted from the front."""
     if axis is None or not ndim:
         return tuple(range(ndim))
@@ -43,7 +43,7 @@ def _axes(ndim: int, axis: Axis) -> tuple[int, ...]:
 @cache
 def kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """Return `shape` with length 1 at the reduced axes."""
-    axes = _axes(len(shape), axis)
+    axes = axes_of(len(shape), axis)
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
@@ -227,7 +227,7 @@ def _after_one(x: Any) -> Any:
 
 def _prod_rule(g: Any, _out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """∂Πx/∂xᵢ is the product of those before xᵢ and those after it; Πx / xᵢ would fail where xᵢ = 0."""
-    axes = _axes(x.ndim, axis)
+    axes = axes_of(x.ndim, axis)
     order = (*(i for i in range(x.ndim) if i not in axes), *axes)
     moved = transpose(x, order)
     outer = x.ndim - len(axes)
@@ -305,7 +305,7 @@ def _extremum(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 def _gap(x: Any, axis: Axis, sign: int) -> Any:
     """Return how far the extremum is ahead of the runner-up; 0 at a tie."""
     x = sign * np.asanyarray(x)
-    axes = _axes(x.ndim, axis)
+    axes = axes_of(x.ndim, axis)
     rows = np.moveaxis(x, axes, range(-len(axes), 0))
     rows = np.sort(rows.reshape(*rows.shape[: x.ndim - len(axes)], -1))
     return rows[..., -1] - rows[..., -2] if rows.shape[-1] > 1 else np.ones(rows.shape[:-1])

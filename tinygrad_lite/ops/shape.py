@@ -1,4 +1,4 @@
-"""Ops that rearrange elements without computing: axes, sizes, order, copies, joints and cuts.  Imports `op`, `indexing`."""
+"""Ops that rearrange elements without computing: axes, sizes, order, copies, joints and cuts."""
 
 from __future__ import annotations
 

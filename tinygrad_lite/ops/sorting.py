@@ -1,4 +1,4 @@
-"""Ops that put elements in order along an axis: argsort, sort, topk.  Imports `op`.
+"""Ops that put elements in order along an axis: argsort, sort, topk.
 
 Equal elements keep their order, in descending order too.  NaN counts as larger than any number, as in NumPy and PyTorch.
 """

@@ -1,4 +1,4 @@
-"""Optimisers, schedules of the learning rate, and clipping of gradients.  Imports `tensor`."""
+"""Optimisers, schedules of the learning rate, and clipping of gradients."""
 
 from .clip import clip_grad_norm, clip_grad_value
 from .methods import SGD, Adagrad, Adam, AdamW, RMSprop

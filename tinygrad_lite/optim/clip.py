@@ -19,8 +19,8 @@ def clip_grad_norm(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> fl
     """Scale the gradients by min(1, max_norm / (norm + 1e-6)), and return their norm as it was before.
 
     The norm is that of all elements of all gradients together: √Σ g².  It is computed in float64.  Parameters without a
-    gradient are left out.  With max_norm = inf the norm is only computed.  A norm that is not finite makes NaN of the
-    gradients that are infinite, as in PyTorch: test what is returned, before the step.
+    gradient are left out.  With max_norm = inf and a finite norm nothing is changed.  A norm that is not finite spoils all
+    gradients (NaN or 0), as in PyTorch: test what is returned, before the step.
 
     Source: Pascanu, Mikolov, Bengio (2013), On the difficulty of training recurrent neural networks, algorithm 1, in the
     form of PyTorch's `torch.nn.utils.clip_grad_norm_`.

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..tensor import Tensor
-from .optimizer import Optimizer, fits, number, refuse_gradient
+from .optimizer import Optimizer, number
 
 
 class SGD(Optimizer):
@@ -58,18 +58,15 @@ class SGD(Optimizer):
         if self.momentum or self.weight_decay:
             super().step()
             return
+        self.check_gradients()
         lr, multiply, subtract = self.lr, np.multiply, np.subtract
         for p in self.params:  # a loop of its own: at batch 1 every call counts
             if (grad := p.grad) is not None:
-                value = p._data
-                shape = value.shape
-                if (type(grad) is not Tensor or grad._data.shape != shape) and not fits(p):
-                    refuse_gradient(p, self.params)
-                g = grad._data
+                value, g = p._data, grad._data
                 if g.dtype is not value.dtype:
                     g = g.astype(value.dtype)
                 change = multiply(g, lr)
-                p._data = subtract(value, change, change) if shape else np.asarray(value - change)
+                p._data = subtract(value, change, change) if value.shape else np.asarray(value - change)
 
     def change(self, g: Any, momentum_buffer: Any = None, step: Any = None) -> Any:  # noqa: D102
         if not self.momentum:

@@ -75,9 +75,7 @@ class Optimizer:
         Beside the state this needs arrays of the size of one parameter at a time.
         Raises TypeError for a gradient that is no tensor, and ValueError for one that has not the parameter's shape.
         """
-        for p in self.params:
-            if p.grad is not None and not fits(p):
-                refuse_gradient(p, self.params)  # before anything changes
+        self.check_gradients()
         for i, p in enumerate(self.params):
             if p.grad is None:
                 continue
@@ -94,6 +92,12 @@ class Optimizer:
                 change = np.asarray(change)
             own = change.dtype == value.dtype  # a formula must not promote a float32 parameter
             p._data = np.subtract(value, change, out=change if own else np.empty_like(value))
+
+    def check_gradients(self) -> None:
+        """Refuse gradients that no parameter can have, before anything changes."""
+        for p in self.params:
+            if p.grad is not None and not fits(p):
+                refuse_gradient(p, self.params)
 
     def change(self, g: Any, *_args: Any, **_slots: Any) -> Any:
         """Return, in an array of its own, what one parameter is lowered by; every optimiser defines this.

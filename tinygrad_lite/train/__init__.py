@@ -1,4 +1,4 @@
-"""Training: gradient descent on modules and data sets, saved so that it can resume.  Imports `nn`, `optim`, `graph`."""
+"""Training: gradient descent on modules and data sets, saved so that it can resume."""
 
 from .checkpoint import TrainingError, load_weights
 from .evaluate import accuracy, loss_of, probabilities, scores

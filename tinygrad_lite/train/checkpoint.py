@@ -1,4 +1,4 @@
-"""What a run saves in `weights.safetensors`, and reads back to go on bit for bit.  Imports `nn`; safetensors late.
+"""What a run saves in `weights.safetensors`, and reads back to go on bit for bit.
 
 The file holds the parameters under their names, the optimiser's state under `optimizer/...`, and in its metadata, as
 JSON, the step, the settings and the curve.  No state of a random number generator is needed: the order of the samples
@@ -64,9 +64,8 @@ def load_weights(net: Module, path: str | os.PathLike[str]) -> None:
 
     Raises TrainingError where the file is missing or damaged, or its names or shapes are not those of the module.
     """
+    saved = Checkpoint.load(Path(path))
     try:
-        net.load_state_dict(Checkpoint.load(Path(path)).weights)
-    except TrainingError:
-        raise
+        net.load_state_dict(saved.weights)
     except ValueError as error:
         raise TrainingError(f"{path}: {error}; name the weights that this model was trained to") from None

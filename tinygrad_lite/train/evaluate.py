@@ -1,4 +1,4 @@
-"""What a trained model says about samples, and how often it is right.  Imports `nn`, `ops`."""
+"""What a trained model says about samples, and how often it is right."""
 
 from __future__ import annotations
 

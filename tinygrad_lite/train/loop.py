@@ -1,4 +1,4 @@
-"""The training loop: what may be asked for, the steps, Ctrl-C.  Imports `nn`, `optim`."""
+"""The training loop: what may be asked for, the steps, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def train(
         steps, epochs = recipe.get("steps"), recipe.get("epochs")
     settings: dict[str, Any] = {name: was.get(name) if value is None else value for name, value in given.items()}
     if settings["optimizer"] not in OPTIMIZERS:
-        raise TrainingError(f"no optimizer is called {optimizer!r}; choose one of {', '.join(OPTIMIZERS)}")
+        raise TrainingError(f"no optimizer is called {settings['optimizer']!r}; choose one of {', '.join(OPTIMIZERS)}")
     make, default = OPTIMIZERS[settings["optimizer"]]
     settings["lr"] = default if settings["lr"] is None else settings["lr"]
     size, number = settings["batch_size"], settings["seed"]

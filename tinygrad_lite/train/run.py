@@ -1,4 +1,4 @@
-"""One run: its parts, where it stands, how it is saved, resumed, and given up.  Imports `nn`, `optim`, `graph`."""
+"""One run: its parts, where it stands, how it is saved, resumed, and given up."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from ..graph import Vertex, capture
 from ..nn import Module
 from ..optim import Optimizer
+from ..random import manual_seed
 from ..tensor import Tensor, describe, shape_text
 from .checkpoint import WEIGHTS, Array, Checkpoint, TrainingError
 from .record import versions, write_record
@@ -111,6 +112,7 @@ class Run:
 
     def diverged(self, X: Array, Y: Array, what: str) -> Diverged:
         """Go back to the last weights that were good, save them, and return the error that says where it began."""
+        manual_seed((self.settings["seed"], self.step))
         where = _first_bad(capture(self.net.loss, X, Y).vertices)
         saved = "; no weights were saved"
         if self.finite:

@@ -1,4 +1,4 @@
-"""Verification: numerical derivatives, and the laws that every op obeys.  Imports `autodiff`; hypothesis late."""
+"""Verification: numerical derivatives, and the laws that every op obeys."""
 
 from .laws import Case, check_op
 

@@ -1,4 +1,4 @@
-"""The laws that the derivatives of every op obey, and cases to try them on.  Imports `autodiff`; hypothesis late.
+"""The laws that the derivatives of every op obey, and cases to try them on.
 
 Shapes come from outside, values from a seed: all inputs of a case lie on one shuffled grid, so no two values are close to
 each other or to zero, and cases closer to a kink than a numerical derivative steps are drawn again.
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ..autodiff import gradients, jvp
-from ..op import REGISTRY, Domain, Op
+from ..op import REGISTRY, Domain, Op, before_operands
 from ..ops.shape import concatenate, reshape
 from ..tensor import Tensor
 from .numerical import assert_derivative
@@ -38,8 +38,9 @@ def check_op(op: Callable[..., Any] | str, case: Make | None = None, examples: i
     """Check the derivatives of an op, your own or one of ours, on generated shapes and values.
 
     Each vjp must equal a numerical derivative; jvp and vjp must be transposes of each other; a vjp must be linear, must give
-    the same on arrays and on tensors, and its own derivative must be right.  An op with parameters but `axis` and
-    `keepdims` needs `case(rng, shape)`, which returns a `Case`: how to call it with inputs of about that shape.
+    the same on arrays and on tensors, and its own derivative must be right.  An op needs
+    `case(rng, shape)` where a parameter has no default, or where it has an `axis` without `keepdims`; that returns a `Case`:
+    how to call it with inputs of about that shape.
     Raises AssertionError with the smallest counterexample found, ValueError for an op without rules.
 
     >>> check_op("tanh", examples=5)
@@ -152,28 +153,15 @@ def _into(domain: Domain, drawn: Any, scale: float) -> Any:
 
 def call(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Tensor:
     """Call an op; of several results the float ones are joined into a vector."""
-    out = op(list(inputs), **params) if _takes_a_list(op) else op(*_leading(op, params), *inputs, **_rest(op, params))
+    before = before_operands(op) if op.variadic else []
+    if before is None:
+        out = op(list(inputs), **params)
+    else:
+        out = op(*[params[name] for name in before], *inputs, **{k: x for k, x in params.items() if k not in before})
     if isinstance(out, tuple | list):
         parts = [reshape(part, -1) for part in out if part.dtype.kind == "f"]
         return concatenate(parts) if parts else out[0]
     return out  # type: ignore[no-any-return]
-
-
-def _takes_a_list(op: Op) -> bool:
-    return op.variadic and "operands" not in op.signature.parameters
-
-
-def _leading(op: Op, params: dict[str, Any]) -> list[Any]:
-    """Return the parameters that stand before `*operands`."""
-    names = list(op.signature.parameters)
-    return [params[name] for name in names[: names.index("operands")]] if "operands" in names else []
-
-
-def _rest(op: Op, params: dict[str, Any]) -> dict[str, Any]:
-    names = list(op.signature.parameters)
-    return {
-        name: x for name, x in params.items() if "operands" not in names or names.index(name) > names.index("operands")
-    }
 
 
 def smooth(case: Case) -> list[int]:
