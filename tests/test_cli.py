@@ -27,6 +27,7 @@ from tinygrad_lite.data import DataError, digits, lookup
 from tinygrad_lite.data.picture import read_picture
 from tinygrad_lite.modelfile import ModelFileError, instantiate, load_model
 from tinygrad_lite.train import record
+from tinygrad_lite.train.checkpoint import Checkpoint
 
 ROOT = Path(__file__).parents[1]
 NOTES = ROOT / "models" / "mnist_two_layer.py"
@@ -218,7 +219,7 @@ def test_user_errors(data: Path, here: Path) -> None:
         (r"raising.py, line \d+ .*: NameError: name 'unknown'", ["train", raising, "--data", data]),
         (r"Linear\(hidden\) cannot be made without arguments", ["train", needy, "--data", data]),
         ("weights.safetensors: no such file; train first", ["evaluate", NOTES, "--data", data]),
-        ("file: no weights can be read", ["evaluate", NOTES, "--data", data, "--weights", "file"]),
+        ("file: no arrays can be read", ["evaluate", NOTES, "--data", data, "--weights", "file"]),
         ("both say how long", ["train", NOTES, "--data", data, "--steps", 3, "--epochs", 3]),
         ("positive number, not -1.0", ["train", NOTES, "--data", data, "--lr", -1]),
         ("positive number, not nan", ["train", NOTES, "--data", data, "--lr", "nan"]),
@@ -244,6 +245,64 @@ def test_user_errors(data: Path, here: Path) -> None:
     for message, words in cases:
         result = fails(2, message, *words)
         assert len(result.stderr.splitlines()) == 1 or result.stderr.startswith("Usage")
+
+
+RANDOM = LINEAR.replace(
+    "(self, seed=0):", "(self):\n        self.R = random.generator().normal(size=(784, 1)).astype(np.float32)"
+).replace("self.W @ X", "self.W @ (self.R * X)")
+
+
+def test_what_a_model_draws_for_itself_comes_from_the_seed_of_the_run(data: Path, here: Path) -> None:
+    """Random numbers that are no parameters are in no file: they are drawn again when the model is made."""
+    path = model(here, "from tinygrad_lite import random\n" + RANDOM)
+    words = ["train", path, "--data", data, "--out", "run"]
+    last = run(*words, "--steps", 9, "--seed", 5).stdout.splitlines()[-1]
+    assert run("evaluate", path, "--data", data, "--out", "run").stdout.splitlines()[-1] == last
+    assert run(*words, "--steps", 4, "--seed", 5).exit_code == 0
+    assert run(*words, "--steps", 9, "--resume").stdout.splitlines()[-1] == last
+    assert run(*words, "--steps", 9).stdout.splitlines()[-1] != last  # the mutant: seed 0
+    run(*words, "--lr", 1e30, "--seed", 5)  # diverges
+    assert run("evaluate", path, "--data", data, "--out", "run").exit_code == 0
+    assert Checkpoint.load(here / "run" / "weights.safetensors").seed == 5
+
+
+OWN_DATA = (
+    "from tinygrad_lite.data import digits\n" + LINEAR + "\n    def data(self, source):\n        return digits()\n"
+)
+
+
+def test_what_a_model_file_gets_wrong_is_said_of_that_file(here: Path) -> None:
+    wrong = [
+        (
+            "return digits()",
+            "return digits().train",
+            r"net.py: Linear.data: the data must be a data.Dataset.*, not Split",
+        ),
+        ("data(self, source)", "data(self)", r"net.py: Linear.data must be a method data\(self, source\)"),
+        ("def data(self, source):\n        return digits()", "data = 5", r"net.py: Linear.data must be a method"),
+        (
+            "self.W = ",
+            "self.train = self.W = ",
+            r"net.py, line \d+ .*: AttributeError: train is a method of every module",
+        ),
+        ("self.W = ", "raise SystemExit(0); self.W = ", r"net.py, line \d+ \(raise.*\): SystemExit: 0$"),
+        ("return softmax", "import sys; sys.exit(); return softmax", r"net.py, line \d+ .*: SystemExit$"),
+    ]
+    for old, new, message in wrong:
+        assert old in OWN_DATA
+        fails(2, message, "train", model(here, OWN_DATA.replace(old, new)), "--steps", 2)
+
+
+def test_an_error_in_a_later_step_says_how_to_go_on(here: Path) -> None:
+    body = OWN_DATA + "\n    recipe = {'batch_size': 1499, 'epochs': 2}\n"
+    path = model(here, body.replace("return softmax", "assert X.shape[1] > 1\n        return softmax"))
+    result = fails(2, r"(?m)net.py, line \d+ .*: AssertionError$", "train", path)
+    assert result.stderr.splitlines()[1:] == [
+        "the run is saved in runs/net, after step 1 of 4",
+        f"resume with: main train {path} --resume",
+    ]
+    model(here, body)  # repaired
+    assert run("train", path, "--resume").exit_code == 0
 
 
 def test_drawing_errors(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ What the layers compute is compared with PyTorch in tests/peers/test_nn.py.
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
@@ -295,6 +296,62 @@ def test_assigning_modules_costs_as_much_as_there_are(monkeypatch: pytest.Monkey
     assert walked(monkeypatch, 200) == 4 * walked(monkeypatch, 50)
 
 
+TAKEN = ["train", "eval", "parameters", "forward", "zero_grad", "save", "modules", "summary"]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("value", [3, [], nn.Linear(1, 1), len], ids=str)
+def test_a_method_is_not_shadowed(name: str, value: Any) -> None:
+    net = Linear()
+    with pytest.raises(
+        AttributeError, match=f"{name} is a method of every module; .* of Linear another name.* {name}_"
+    ):
+        setattr(net, name, value)
+    net.training, net.loss = False, value  # neither is one
+    assert callable(getattr(net, name))
+
+
+@given(
+    key=st.sampled_from([0, "0", "a", "b", "a.b", "a.0", 1.0, True]),
+    others=st.permutations([0, "0", "a", "a.b", "a.0"]),
+)
+def test_a_name_stands_for_one_parameter_or_is_refused(key: Any, others: list[Any]) -> None:
+    net: Any = Module()
+    net.parts = {other: Parameter([float(i)]) for i, other in enumerate(others[:3])}
+    net.parts[key] = {"b": Parameter([7.0]), 0: Parameter([8.0])}
+    paths = [f"{k}" for k in net.parts if k is not key] + [f"{key}.b", f"{key}.0"]
+    if net.parts[key] is not None and len(set(paths)) < len(paths):
+        for use in (net.state_dict, lambda: net.load_state_dict({})):
+            with pytest.raises(ValueError, match=r"two parameters or buffers of Module are called parts\."):
+                use()
+    else:
+        assert len(net.state_dict()) == len(net.parameters())
+
+
+def test_a_frozen_parameter_gets_no_gradient_and_is_no_optimisers() -> None:
+    net, x = Linear(), np.ones((2, 1))
+    before = net(x).sum()
+    net.W.requires_grad = False
+    net(x).sum().backward()
+    assert (net.W.grad is None, net.b.grad is None) == (True, False)
+    assert names(net) == ["W", "b"]
+    assert list(net.state_dict()) == ["W", "b"]
+    assert [line.split()[-1] for line in net.summary().splitlines()[-2:]] == ["3", "6"]
+    with pytest.raises(
+        ValueError, match=r"W .*leave out what is frozen: \[p for p in net\.parameters\(\) if p.requires_grad"
+    ):
+        optim.SGD(net.parameters(), lr=0.1)
+    optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.1)
+    for twin in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert not twin.W.requires_grad
+    before.backward()  # recorded earlier: as it was
+    assert net.W.grad is not None
+    net.W.grad, net.W.requires_grad = None, True
+    net(x).sum().backward()
+    assert net.W.grad is not None
+    agree(net)
+
+
 # --- buffers ----------------------------------------------------------------------------------------------------------
 
 
@@ -550,14 +607,53 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "BatchNorm1d, one sample": (
         lambda: nn.BatchNorm1d(3)(np.ones((1, 3))),
         ValueError,
-        "more than one value per channel",
+        "more than one value per channel; choose a batch size that leaves no batch of one sample",
     ),
     "BatchNorm1d, no sample": (
         lambda: nn.BatchNorm1d(3)(np.ones((0, 3))),
         ValueError,
         "more than one value per channel",
     ),
-    "Dropout, p": (lambda: nn.Dropout(1.5), ValueError, "from 0 to 1"),
+    **{
+        f"Dropout, p={p}": (lambda p=p: nn.Dropout(p), ValueError, "p must be a number from 0 to 1")
+        for p in (1.5, -1, "a")
+    },
+    **{
+        f"{kind.__name__}, {name}={value}": (
+            lambda kind=kind, name=name, value=value: kind(3, **{name: value}),
+            ValueError,
+            f"{name} must be",
+        )
+        for kind, name, values in (
+            (nn.BatchNorm1d, "eps", (0, -1e-5, math.nan, None)),
+            (nn.BatchNorm2d, "momentum", (-0.1, 1.5, math.nan, None)),
+            (nn.LayerNorm, "eps", (-1e-5, "a")),
+            (nn.MaxPool2d, "stride", (0, 1.5)),
+            (nn.AvgPool2d, "padding", (-1, (1, 2, 3))),
+        )
+        for value in values
+    },
+    **{
+        f"{kind.__name__}{sizes}": (lambda kind=kind, sizes=sizes: kind(*sizes), ValueError, message)
+        for kind, sizes, message in (
+            (nn.Conv2d, (1, 2, 0), "kernel_size must be a whole number ≥ 1, not 0"),
+            (nn.Conv2d, (1, 2, 3.0), "kernel_size must be a whole number ≥ 1, not 3.0"),
+            (nn.Conv1d, (1, 2, 3, 0), "stride must be a whole number ≥ 1, not 0"),
+            (nn.Conv1d, (1, 2, 3, 1, -1), "padding must be a whole number ≥ 0, not -1"),
+            (nn.Conv2d, (1, 2, 3, 1, "full"), "padding must be numbers, 'valid', or with stride 1 'same', not 'full'"),
+            (nn.Conv2d, (1, 2, 3, 2, "same"), "padding must be numbers, 'valid', or with stride 1 'same', not 'same'"),
+            (nn.Conv2d, (-1, 2, 3), "in_channels must be a whole number ≥ 1"),
+            (nn.Linear, (3, -2), "out_features must be a whole number ≥ 0, not -2"),
+            (nn.Linear, (3.0, 2), "in_features must be a whole number ≥ 0, not 3.0"),
+            (nn.Sequential, ({1: nn.ReLU()},), "1 cannot be the name of a module"),
+            (nn.MaxPool2d, (0,), "kernel_size must be a whole number ≥ 1"),
+            (nn.BatchNorm1d, (0,), "num_features must be a whole number ≥ 1"),
+            (nn.LayerNorm, ((),), "normalized_shape must be"),
+            (nn.LayerNorm, ((3, 0),), "normalized_shape must be a whole number ≥ 1, not 0"),
+            (nn.MultiHeadAttention, (8, 2.0), "num_heads must be a whole number ≥ 1, not 2.0"),
+            (nn.MultiHeadAttention, (8, True), "num_heads must be a whole number"),
+        )
+    },
     "Embedding, index": (lambda: nn.Embedding(3, 2)(np.array([3])), IndexError, "3"),
     "MultiHeadAttention, heads": (lambda: nn.MultiHeadAttention(6, 4), ValueError, "must be a multiple of num_heads=4"),
     "MultiHeadAttention, input": (
@@ -592,6 +688,32 @@ def test_a_linear_layer_serves_rows_and_columns(m: int, inputs: int, outputs: in
     np.testing.assert_allclose(columns(x).numpy(), rows(x).numpy(), rtol=1e-12, atol=1e-12)
     expected = rows.weight.numpy() @ X + (rows.bias.numpy()[:, None] if bias else 0)
     np.testing.assert_allclose(columns(X).numpy(), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_integers_of_numpy_are_sizes() -> None:
+    n = np.int64
+    for make, sizes in (
+        (nn.Linear, (4, 2)),
+        (nn.Conv1d, (1, 2, 3)),
+        (nn.Conv2d, (1, 2, 3)),
+        (nn.LayerNorm, (4,)),
+        (nn.BatchNorm2d, (4,)),
+        (nn.MultiHeadAttention, (4, 2)),
+    ):
+        for ours in (make(*map(n, sizes)), make(*map(np.uint8, sizes))):
+            assert repr(ours) == repr(make(*sizes)), make  # type: ignore[arg-type]
+    np.testing.assert_array_equal(nn.MaxPool2d(n(2))(np.ones((1, 1, 4, 4))).numpy(), np.ones((1, 1, 2, 2)))
+
+
+@given(spread=st.floats(1, 1000), centre=st.floats(-1000, 1000), dtype=st.sampled_from([np.float16, np.float32]))
+def test_running_statistics_do_not_overflow(spread: float, centre: float, dtype: Any) -> None:
+    """Those of float16 inputs are those of the same numbers in float64."""
+    x = (spread * np.random.default_rng(0).standard_normal((300, 2)) + centre).astype(dtype)
+    narrow, wide = nn.BatchNorm1d(2, momentum=1.0), nn.BatchNorm1d(2, momentum=1.0)
+    narrow._track(x)
+    wide._track(x.astype(np.float64))
+    for (_, found), (_, right) in zip(narrow.named_buffers(), wide.named_buffers(), strict=True):
+        np.testing.assert_allclose(found.numpy(), right.numpy(), rtol=1e-4, atol=1e-4)
 
 
 def test_a_batch_norm_that_evaluates_leaves_its_statistics() -> None:
@@ -634,6 +756,10 @@ def test_sequential_is_a_sequence() -> None:
     assert names(net) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     assert list(net[1:]) == parts[1:]
     assert names(net[1:]) == ["2.weight", "2.bias"]
+    whole: Any = Module()
+    whole.body = net
+    net[:1], net[1:]
+    agree(whole)
     x = np.ones((4, 2))
     np.testing.assert_array_equal(net(x).numpy(), parts[2](parts[1](parts[0](x))).numpy())
     named = nn.Sequential(OrderedDict(first=parts[0], then=parts[1]))

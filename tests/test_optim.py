@@ -471,6 +471,26 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
     assert not opt.state_dict()["momentum_buffer.w"].any()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        *(("step.w", count, "and no count of steps") for count in (2.7, -5, math.nan, math.inf)),
+        ("exp_avg_sq.w", np.array(["a", "b"]), "exp_avg_sq.w is no array of numbers"),
+        ("exp_avg_sq.w", [[1.0], [1.0, 2.0]], "exp_avg_sq.w is no array of numbers"),
+        ("exp_avg_sq.w", None, "exp_avg_sq.w is no array of numbers"),
+    ],
+    ids=str,
+)
+def test_a_state_is_loaded_whole_or_not_at_all(name: str, value: Any, message: str) -> None:
+    opt = Adam([Tensor([1.0, 2.0], requires_grad=True, name="w")])
+    good = {"exp_avg.w": [1.0, 2.0], "exp_avg_sq.w": np.ones(2), "step.w": 3.0}
+    with pytest.raises(ValueError, match=message):
+        opt.load_state_dict(good | {name: value})
+    assert not any(array.any() for array in opt.state_dict().values())
+    opt.load_state_dict(good)
+    assert opt.state_dict()["step.w"] == 3
+
+
 w = Tensor([1.0], requires_grad=True, name="w")
 BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: SGD([]), ValueError, r"at least one parameter; net.parameters\(\)"),

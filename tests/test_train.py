@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import re
 import signal
 import sys
 import threading
@@ -17,13 +19,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jaxtyping import Float
 
 from models import handwritten
 from models.mnist_two_layer import TwoLayer
-from tinygrad_lite import nn
+from tinygrad_lite import Tensor, gradients, manual_seed, nn, random, softmax_cross_entropy
 from tinygrad_lite import train as package
-from tinygrad_lite.data import Dataset, Split, digits
+from tinygrad_lite.data import DataError, Dataset, Split, digits
 from tinygrad_lite.files import replace_file
+from tinygrad_lite.nn.state import write_state
 from tinygrad_lite.train import (
     Display,
     Diverged,
@@ -99,21 +103,22 @@ def test_batches(m: int, size: int, seed: int, start: int) -> None:
     numbers = np.arange(m)
     split = Split(numbers[None].astype(np.float32), numbers[None].astype(np.float32), numbers)
     per_epoch = ceil(m / size)
-    whole = [X for X, _ in islice(loop._batches(split, size, seed, 0), start + per_epoch)]
-    later = [X for X, _ in islice(loop._batches(split, size, seed, start), per_epoch)]
+    whole = [X for X, *_ in islice(loop._batches(split, size, seed, 0), start + per_epoch)]
+    later = [X for X, *_ in islice(loop._batches(split, size, seed, start), per_epoch)]
     for a, b in zip(whole[start:], later, strict=True):
         np.testing.assert_array_equal(a, b)
         assert a.T.flags.c_contiguous
     for epoch in range(len(whole) // per_epoch):
         seen = np.concatenate(whole[epoch * per_epoch : (epoch + 1) * per_epoch], axis=1)
         np.testing.assert_array_equal(np.sort(seen[0]), numbers)
-    X, Y = next(loop._batches(split, size, seed, start))
+    X, Y, labels = next(loop._batches(split, size, seed, start))
     np.testing.assert_array_equal(X, Y)
+    np.testing.assert_array_equal(X[0], labels)
 
 
 def test_epochs_differ_in_order_and_seeds_too() -> None:
     orders = [
-        np.concatenate([X for X, _ in islice(loop._batches(DATA.train, 5, seed, start), 8)], axis=1)
+        np.concatenate([X for X, *_ in islice(loop._batches(DATA.train, 5, seed, start), 8)], axis=1)
         for seed, start in ((0, 0), (0, 8), (1, 0))
     ]
     assert not np.array_equal(orders[0], orders[1])
@@ -286,6 +291,61 @@ def test_nothing_to_resume(tmp_path: Path) -> None:
         train(new_net(), DATA, out=tmp_path, resume=True)
 
 
+class Failing(nn.Module):
+    """Raises in the loss of a step, after batch normalisation has moved its statistics; or in the backward pass."""
+
+    def __init__(self, fail_at: int = 0, kind: type[BaseException] = RuntimeError) -> None:
+        manual_seed(0)
+        self.body = nn.Sequential(nn.Linear(INPUTS, 5), nn.BatchNorm1d(5), nn.Dropout(0.2), nn.Linear(5, CLASSES))
+        self.fail_at, self.kind, self.calls = fail_at, kind, 0
+
+    def forward(self, X: Any) -> Any:
+        return self.body(X.T).T
+
+    def loss(self, X: Any, Y: Any) -> Any:
+        J = softmax_cross_entropy(self(X), Y, axis=0).mean()
+        self.calls += self.training
+        if self.calls == self.fail_at:
+            raise self.kind("the sky fell")
+        return J
+
+
+@pytest.mark.parametrize("batch_size", [None, 8])
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit])
+def test_an_error_costs_one_step(kind: type[BaseException], batch_size: int | None, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"optimizer": "adam", "batch_size": batch_size, "seed": 3}
+    whole = train(Failing(), DATA, steps=20, **options)
+    with pytest.raises(kind, match="the sky fell") as caught:
+        train(Failing(8, kind), DATA, steps=20, out=tmp_path, **options)
+    assert caught.value.__notes__ == [f"the run is saved in {tmp_path}, after step 7 of 20"]
+    assert train(Failing(), DATA, out=tmp_path, resume=True) == whole
+
+
+def test_an_error_in_the_first_step_leaves_the_run_that_was_there(tmp_path: Path) -> None:
+    train(Failing(), DATA, steps=3, out=tmp_path)
+    before = (tmp_path / "weights.safetensors").read_bytes()
+    for options in ({}, {"resume": True}):
+        with pytest.raises(RuntimeError) as caught:
+            train(Failing(1), DATA, steps=9, out=tmp_path, **options)  # type: ignore[arg-type]
+        assert not hasattr(caught.value, "__notes__")
+    assert (tmp_path / "weights.safetensors").read_bytes() == before
+
+
+def test_an_error_of_the_test_set_or_of_a_report_leaves_all_steps(tmp_path: Path) -> None:
+    def report(step: int, *_: object) -> None:
+        assert step < 5
+
+    class NoTest(TwoLayer):
+        def loss(self, X: Any, Y: Any) -> Any:
+            assert X.shape[1] == M
+            return super().loss(X, Y)
+
+    for net, options, steps in ((new_net(), {"report": report}, 5), (NoTest(INPUTS, 3, CLASSES), {}, 9)):
+        with pytest.raises(AssertionError) as caught:
+            train(net, DATA, steps=9, out=tmp_path, **options)  # type: ignore[arg-type]
+        assert caught.value.__notes__ == [f"the run is saved in {tmp_path}, after step {steps} of 9"]
+
+
 # --- divergence
 
 
@@ -427,6 +487,50 @@ def test_a_model_that_cannot_be_drawn_is_trained(
     assert line.startswith("tinygrad_lite: no graph.svg: Logs cannot be drawn")
 
 
+def test_a_picture_leaves_the_net_and_the_random_numbers_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Annotated(Failing):
+        def loss(self, X: Float[Tensor, "6 m"], Y: Float[Tensor, "4 m"]) -> Any:  # noqa: F722
+            return super().loss(X, Y)
+
+    monkeypatch.undo()
+    net = Annotated()
+    train(net, DATA, steps=2, out=tmp_path)
+    load_weights(saved := Failing(), tmp_path / "weights.safetensors")
+    for name, value in saved.state_dict().items():
+        np.testing.assert_array_equal(net.state_dict()[name], value)
+    manual_seed(0)
+    record.draw_model(net, tmp_path / "graph.dot")
+    drawn = random.generator().random()
+    manual_seed(0)
+    assert drawn == random.generator().random()
+
+
+def test_a_model_that_raises_on_made_up_inputs_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Picky(TwoLayer):
+        def loss(self, X: Float[Tensor, "inputs m"], Y: Float[Tensor, "classes m"]) -> Any:  # noqa: F722
+            if np.asarray(X).min() < 0:
+                raise RuntimeError("a pixel is negative")
+            return super().loss(X, Y)
+
+    monkeypatch.undo()
+    monkeypatch.setattr(record, "_plot", lambda path, metrics: None)
+    assert train(Picky(INPUTS, 3, CLASSES), DATA, steps=1, out=tmp_path)["state"] == "finished"
+    assert capsys.readouterr().err == "tinygrad_lite: no graph.svg: RuntimeError in Picky: a pixel is negative\n"
+
+
+def test_a_test_loss_that_is_not_finite_is_written(tmp_path: Path) -> None:
+    class Infinite(TwoLayer):
+        def loss(self, X: Any, Y: Any) -> Any:
+            return super().loss(X, Y) * (1.0 if X.shape[1] == M else math.inf)
+
+    assert train(Infinite(INPUTS, 3, CLASSES), DATA, steps=1, out=tmp_path)["test_loss"] == math.inf
+    assert strict_json(tmp_path / "metrics.json")["test_loss"] == "inf"
+
+
 # --- bad input
 
 
@@ -458,17 +562,30 @@ class RowsOut(TwoLayer):
         return super().forward(X).T
 
 
+class TupleOut(TwoLayer):
+    def forward(self, X: Any) -> Any:
+        return super().forward(X), 3
+
+
+class Twice(NumberLoss):
+    def __init__(self) -> None:
+        self.parts = {"a.b": nn.Parameter([1.0]), "a": {"b": nn.Parameter([2.0])}}
+
+
 BAD: list[tuple[nn.Module, dict[str, Any], str]] = [
-    (new_net(), {"steps": 0}, "steps must be at least 1, not 0"),
-    (new_net(), {"batch_size": -1}, "batch_size must be at least 1"),
+    (new_net(), {"steps": 0}, "steps must be a whole number ≥ 1, not 0"),
+    (new_net(), {"batch_size": -1}, "batch_size must be a whole number ≥ 1, not -1"),
     (new_net(), {"steps": 1, "epochs": 1}, "give one of them"),
-    (new_net(), {"seed": -1}, "seed must not be negative"),
-    (new_net(), {"optimizer": "sdg"}, "'sdg'; choose one of sgd, momentum, adam"),
-    (new_net(), {"lr": 0.0}, "learning rate lr must be a positive number"),
+    (new_net(), {"seed": -1}, "seed must be a whole number ≥ 0, not -1"),
+    (new_net(), {"optimizer": "sdg"}, "optimizer must be one of sgd, momentum, adam.*, not 'sdg'"),
+    (new_net(), {"lr": 0.0}, "lr must be a positive number, not 0.0"),
     (NoLoss(), {}, r"NoLoss defines no loss\(self, X, Y\)"),
     (nn.Module(), {}, "Module defines no loss"),
     (NoForward(), {}, r"NoForward defines no forward\(self, X\)"),
     (ManyLosses(), {}, r"ManyLosses.loss must return one number, .*\.mean\(\).* it returned .*6×37"),
+    (TupleOut(INPUTS, 3, CLASSES), {"steps": 1}, "TupleOut.forward must return classes × 37 .* it returned tuple"),
+    (TwoLayer, {}, "train takes a model, an instance of nn.Module, not <class"),  # type: ignore[list-item]
+    (Twice(), {}, r"Twice cannot be trained: two parameters .* are called parts\.a\.b; name the keys"),
     (NumberLoss(), {}, r"must return one number, a tensor .*; it returned 3\.0"),
     (
         RowsOut(INPUTS, 3, CLASSES),
@@ -476,6 +593,206 @@ BAD: list[tuple[nn.Module, dict[str, Any], str]] = [
         "RowsOut.forward must return classes × 37 .* it returned 37×4",
     ),
 ]
+
+
+WRONG = [0, -1, -5, 2.5, 3.0, "3", True, [3], math.nan]
+
+
+@given(name=st.sampled_from(["steps", "epochs", "batch_size", "seed", "lr", "optimizer"]), value=st.sampled_from(WRONG))
+def test_a_wrong_option_is_named_wherever_it_stands(name: str, value: Any) -> None:
+    if (name, value) in (("seed", 0), ("lr", 2.5), ("lr", 3.0)) and value is not True:
+        return
+    with pytest.raises(TrainingError, match=f"^{name} must be .*, not {re.escape(repr(value))}"):
+        train(new_net(), DATA, **{name: value})
+    if name != "seed":
+        net: Any = new_net()
+        net.recipe = {name: value}
+        with pytest.raises(TrainingError, match=rf"^TwoLayer\.recipe: {name} must be .*, not "):
+            train(net, DATA)
+
+
+@pytest.mark.parametrize("recipe", [None, "adam", ["steps"], {1: 2}, {"seed": 3}], ids=str)
+def test_a_recipe_is_a_dict_of_what_a_model_may_say(recipe: Any) -> None:
+    net: Any = new_net()
+    net.recipe = recipe
+    with pytest.raises(
+        TrainingError, match=r"TwoLayer\.recipe must be a dict that says no more than batch_size, epochs"
+    ):
+        train(net, DATA)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    options: dict[str, Any] = {
+        "steps": np.int64(2),
+        "batch_size": np.uint8(8),
+        "lr": np.float32(0.5),
+        "seed": np.int32(1),
+    }
+    assert train(new_net(), DATA, **options) == train(new_net(), DATA, steps=2, batch_size=8, lr=0.5, seed=1)
+
+
+def test_the_learning_rate_of_a_recipe_goes_with_its_optimiser() -> None:
+    net: Any = new_net()
+    net.recipe = {"lr": 0.5, "steps": 1}
+    assert [train(net, DATA, optimizer=name)["lr"] for name in (None, "sgd", "adam")] == [0.5, 0.5, 0.003]
+
+
+def split(**change: Any) -> Split:
+    return Split(**(vars(DATA.train) | change))
+
+
+X, Y, LABELS = DATA.train.X, DATA.train.Y, DATA.train.labels
+BAD_DATA: list[tuple[Any, str]] = [
+    (None, "the data must be a data.Dataset.*, not NoneType"),
+    (DATA.train, "the data must be .* not Split"),
+    ((DATA.train, DATA.test, "x"), "the data must be .* not tuple"),
+    (Dataset(DATA.train, DATA.test, Path("x")), "the source must be a str"),  # type: ignore[arg-type]
+    (Dataset(DATA.train, None, "x"), "the test split must be a data.Split.*, not NoneType"),  # type: ignore[arg-type]
+    *(
+        (Dataset(*pair, "x"), f"{message.split()[0]} of the {name} split must be .*{message.partition(' ')[2]}")
+        for part, message in (
+            (split(X=X.tolist()), "X a NumPy array of numbers, not list"),
+            (split(X=Tensor(X)), "X a NumPy array of numbers, not Tensor"),
+            (split(X=X[0]), r"X of the shape \(inputs, m\), with m = at least 1 samples, not \(37,\)"),
+            (split(X=X[:, :0], Y=Y[:, :0], labels=LABELS[:0]), r"X with m = at least 1 samples, not \(6, 0\)"),
+            (split(Y=Y[:, :9]), r"Y of the shape .* with m = 37 samples, not \(4, 9\)"),
+            (split(Y=Y.astype(object)), "Y a NumPy array of numbers, not object"),
+            (split(labels=LABELS[:9]), r"labels of the shape \(m,\), with m = 37 samples, not \(9,\)"),
+            (split(labels=LABELS[None]), r"labels of the shape \(m,\)"),
+            (split(labels=LABELS.tolist()), "labels a NumPy array of integers, not list"),
+            (split(labels=LABELS.astype(float)), "labels a NumPy array of integers, not float64"),
+        )
+        for name, pair in (("train", (part, DATA.test)), ("test", (DATA.train, part)))
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), BAD_DATA, ids=[message for _, message in BAD_DATA])
+def test_bad_data_is_found_out_before_training(data: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        train(new_net(), data, report=lambda *_: pytest.fail("it trained"))
+
+
+@pytest.mark.parametrize("shape", [(-1,), (1, -1)], ids=str)
+def test_the_accuracy_is_that_of_the_labels_whatever_is_to_be_learnt(shape: tuple[int, ...]) -> None:
+    """Y may hold the numbers of the classes: the curve is that of one-hot columns."""
+
+    class Numbered(TwoLayer):
+        def loss(self, X: Any, Y: Any) -> Any:
+            return super().loss(X, np.eye(CLASSES, dtype=np.float32)[:, Y.reshape(-1)])
+
+    numbered = Dataset(*(Split(s.X, s.labels.reshape(shape), s.labels) for s in (DATA.train, DATA.test)), "numbers")
+    for size in (None, 8):
+        curve = train(Numbered(INPUTS, 3, CLASSES), numbered, steps=9, batch_size=size)["curve"]
+        assert curve == train(new_net(), DATA, steps=9, batch_size=size)["curve"]
+
+
+class Held(TwoLayer):
+    """One more parameter in the loss, held in some way."""
+
+    scale: Any = 1.0
+
+    def loss(self, X: Any, Y: Any) -> Any:
+        return super().loss(X, Y) * self.extra()
+
+    def extra(self) -> Any:
+        return self.scale
+
+
+class Late(Held):
+    def extra(self) -> Any:
+        if isinstance(self.scale, float):
+            self.scale = nn.Parameter(1.0)
+        return self.scale
+
+
+class InClass(Held):
+    scale = nn.Parameter(1.0)
+
+
+class PlainTensor(Held):
+    def __init__(self) -> None:
+        super().__init__(INPUTS, 3, CLASSES)
+        self.scale = Tensor(1.0, requires_grad=True)
+
+
+class InSet(Held):
+    def __init__(self) -> None:
+        super().__init__(INPUTS, 3, CLASSES)
+        self.held = {nn.Linear(1, 1)}
+
+    def extra(self) -> Any:
+        return next(iter(self.held))(np.ones((1, 1), np.float32)).sum()
+
+
+class Slope(Held):
+    """A penalty on the slope at a point that the loss makes for itself, which is no parameter."""
+
+    def extra(self) -> Any:
+        if not self.training:
+            return 1.0
+        x = Tensor(np.ones((INPUTS, 1), np.float32), requires_grad=True)
+        (slope,) = gradients((self.W1 @ x).sum(), [x], create_graph=True)
+        return 1 + (slope * slope).sum() + (x * 0).sum()
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"), [(Late, "scale"), (InClass, "scale"), (PlainTensor, "scale"), (InSet, "weight, bias")]
+)
+def test_a_parameter_that_would_stand_still_is_named(kind: Callable[..., Held], names: str) -> None:
+    net = kind() if kind in (PlainTensor, InSet) else kind(INPUTS, 3, CLASSES)
+    with pytest.raises(
+        TrainingError, match=f"loss uses {names}, which training would not change; make each an nn.Param"
+    ):
+        train(net, DATA, steps=1)
+
+
+def test_a_tensor_that_the_loss_makes_is_no_lost_parameter() -> None:
+    assert train(Slope(INPUTS, 3, CLASSES), DATA, steps=2)["steps"] == 2
+
+
+def test_a_frozen_parameter_stays_as_it_is(tmp_path: Path) -> None:
+    net = new_net()
+    net.W1.requires_grad = False
+    metrics = train(net, DATA, steps=3, optimizer="adam", out=tmp_path)
+    np.testing.assert_array_equal(net.W1.numpy(), new_net().W1.numpy())
+    assert (net.W2.numpy() != new_net().W2.numpy()).any()
+    assert list(metrics["parameters"]) == ["b1", "W2", "b2"]
+    with pytest.raises(TrainingError, match="parameters was"):
+        train(new_net(), DATA, steps=4, out=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1)], ids=str)
+def test_a_loss_of_one_element_is_a_number(shape: tuple[int, ...]) -> None:
+    class Shaped(TwoLayer):
+        def loss(self, X: Any, Y: Any) -> Any:
+            return super().loss(X, Y).reshape(shape)
+
+    metrics, plain = train(Shaped(INPUTS, 3, CLASSES), DATA, steps=3), train(new_net(), DATA, steps=3)
+    assert (metrics["curve"], metrics["test_loss"]) == (plain["curve"], plain["test_loss"])
+
+
+class Sliced(nn.Module):
+    """Slices of a Sequential in the loss: what a parameter is called must not depend on how often it was used."""
+
+    def __init__(self) -> None:
+        self.body = nn.Sequential(nn.Linear(INPUTS, 5), nn.ReLU(), nn.Linear(5, CLASSES))
+
+    def forward(self, X: Any) -> Any:
+        return self.body[2:](self.body[:2](X.T)).T
+
+    def loss(self, X: Any, Y: Any) -> Any:
+        return softmax_cross_entropy(self(X), Y, axis=0).mean()
+
+
+@pytest.mark.parametrize("wrap", [lambda net: net, nn.Sequential], ids=["alone", "in another"])
+def test_a_module_that_is_used_elsewhere_too_resumes(wrap: Callable[[Sliced], Any], tmp_path: Path) -> None:
+    whole = train(Sliced(), DATA, steps=1, optimizer="adam", out=tmp_path)
+    state = set(Checkpoint.load(tmp_path / "weights.safetensors").optimizer)
+    assert {name.partition(".")[2] for name in state} == set(whole["parameters"])
+    net = Sliced()
+    wrap(net)
+    assert train(net, DATA, steps=3, out=tmp_path, resume=True)["steps"] == 3
 
 
 @pytest.mark.parametrize(("net", "options", "message"), BAD, ids=[message for _, _, message in BAD])
@@ -495,8 +812,15 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_training(tmp_path: 
 def test_damaged_weights(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     path.write_bytes(content)
-    with pytest.raises(TrainingError, match=r"weights\.safetensors: "):
+    with pytest.raises(TrainingError, match=r"weights\.safetensors: ") as caught:
         load_weights(new_net(), path)
+    assert str(caught.value).count(str(path)) == 1
+
+
+def test_weights_with_damaged_facts_are_weights(tmp_path: Path) -> None:
+    write_state(tmp_path / "weights.safetensors", new_net(1).state_dict(), {"tinygrad_lite": "{half a dict"})
+    load_weights(net := new_net(), tmp_path / "weights.safetensors")
+    np.testing.assert_array_equal(net.W1.numpy(), new_net(1).W1.numpy())
 
 
 def test_weights_of_another_model(tmp_path: Path) -> None:

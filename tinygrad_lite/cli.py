@@ -6,6 +6,7 @@ failed, 2 wrong usage or unreadable input, 130 interrupted.
 
 from __future__ import annotations
 
+import inspect
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -40,8 +41,11 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt as error:
-            _end(str(error) or "interrupted", INTERRUPTED, _how_to_resume(ctx, error))
-        except Exception as error:
+            from .train import Interrupted
+
+            resume = _how_to_resume(ctx) if isinstance(error, Interrupted) else ""
+            _end(str(error) or "interrupted", INTERRUPTED, resume)
+        except (Exception, SystemExit) as error:
             from .train import Diverged
 
             if isinstance(error, Diverged):
@@ -49,10 +53,11 @@ class Commands(click.Group):
             sentence = _sentence(error, ctx.meta.get("model"))
             if sentence is None:
                 raise  # ours: the traceback helps to repair it
-            _end(f"error: {sentence}", WRONG)
+            saved = getattr(error, "__notes__", [])
+            _end(f"error: {sentence}", WRONG, *saved, _how_to_resume(ctx) if saved else "")
 
 
-def _sentence(error: Exception, model: Path | None) -> str | None:
+def _sentence(error: BaseException, model: Path | None) -> str | None:
     """Say what a user can do about an error, or return None if it is none that a user has caused."""
     from .data import DataError
     from .draw import DrawingError
@@ -61,7 +66,9 @@ def _sentence(error: Exception, model: Path | None) -> str | None:
     if isinstance(error, ModelFileError | DataError | DrawingError | TrainingError):
         return str(error)
     if model is not None and (place := place_in(error, model)):
-        return f"{place}: {type(error).__name__}: {error}"
+        return f"{place}: {type(error).__name__}: {error}".removesuffix(": ")
+    if isinstance(error, SystemExit):
+        return f"{model}: something in it ended the program; it must return or raise instead"
     if isinstance(error, OSError):
         return f"{error.filename or 'the file system'}: {error.strerror or error}; name another file or folder"
     return None
@@ -74,11 +81,9 @@ def _end(message: str, code: int, *more: str) -> NoReturn:
     raise click.exceptions.Exit(code)
 
 
-def _how_to_resume(ctx: click.Context, error: KeyboardInterrupt) -> str:
-    from .train import Interrupted
-
+def _how_to_resume(ctx: click.Context) -> str:
     arguments = [word for word in ctx.meta["arguments"] if word != "--resume"]
-    return f"resume with: {ctx.info_name} {shlex.join(arguments)} --resume" if isinstance(error, Interrupted) else ""
+    return f"resume with: {ctx.info_name} {shlex.join(arguments)} --resume"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -116,9 +121,9 @@ def train(model: Path, data: str | None, out: Path | None, seed: int | None, **o
     from .train import train as run
     from .train.checkpoint import WEIGHTS as SAVED
 
-    net = _open(model, seed or 0)
-    dataset = _dataset(net, data)
     out = out or _folder(model)
+    net = _open(model, seed, out / SAVED if options["resume"] else None)
+    dataset = _dataset(model, net, data)
     size = sum(p.size for p in net.parameters())
     samples = dataset.train.X.shape[1]
     there = " (replaces the run saved there)" if (out / SAVED).exists() and not options["resume"] else ""
@@ -143,7 +148,7 @@ def evaluate(model: Path, data: str | None, out: Path | None, weights: Path | No
     from .train import loss_of, scores
 
     net = _trained(model, out, weights)
-    test = _dataset(net, data).test
+    test = _dataset(model, net, data).test
     if test.labels is None:
         return _say_result(None, loss_of(net, test))
     correct = scores(net, test.X).argmax(axis=0) == test.labels
@@ -239,18 +244,30 @@ def info() -> None:
         click.echo(f"{name:26}{value}")
 
 
-def _open(model: Path, seed: int = 0) -> Module:
-    """Make the model of a file; errors from here on are looked for in that file first."""
+def _open(model: Path, seed: int | None = None, saved: Path | None = None) -> Module:
+    """Make the model of a file, as that of a saved run was made; errors from here on are looked for in that file first."""
     click.get_current_context().meta["model"] = model
-    return instantiate(load_model(model), seed)
+    kind = load_model(model)
+    if seed is None and saved is not None and saved.is_file():
+        from .train.checkpoint import Checkpoint
+
+        seed = Checkpoint.load(saved).seed
+    return instantiate(kind, seed or 0)
 
 
-def _dataset(net: Any, source: str | None) -> Dataset:
+def _dataset(model: Path, net: Any, source: str | None) -> Dataset:
     """Return the data that a model is to be trained on: that of its own method `data`, else MNIST."""
     from .data import mnist
+    from .data.dataset import check_dataset
 
-    found: Dataset = net.data(source) if hasattr(net, "data") else mnist(source)
-    return found
+    if not hasattr(net, "data"):
+        return mnist(source)
+    place = f"{model}: {type(net).__name__}.data"
+    try:
+        inspect.signature(net.data).bind(source)
+    except TypeError:
+        raise ModelFileError(f"{place} must be a method data(self, source), source being --data or None") from None
+    return check_dataset(net.data(source), place)
 
 
 def _say_result(accuracy: float | None, loss: float | None) -> None:
@@ -264,6 +281,7 @@ def _folder(model: Path) -> Path:
 def _trained(model: Path, out: Path | None, weights: Path | None) -> Module:
     from .train import checkpoint
 
-    net = _open(model)
-    checkpoint.load_weights(net, weights or (out or _folder(model)) / checkpoint.WEIGHTS)
+    path = weights or (out or _folder(model)) / checkpoint.WEIGHTS
+    net = _open(model, saved=path)
+    checkpoint.load_weights(net, path)
     return net

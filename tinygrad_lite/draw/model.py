@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
+from .. import random
 from ..graph import Graph, capture
 from ..nn import Module
 from ..tensor import Tensor
@@ -20,7 +21,8 @@ def capture_model(model: Module) -> Graph:
     The shapes stand in the annotations of its arguments: `X: Float[Tensor, "inputs m"]`.  A size takes its value from
     an annotated parameter of the class, an attribute of the model or a default of its constructor; the one that is left
     is the number of samples.  A matrix with an axis `classes` gets one-hot labels, an integer array classes, all else
-    random numbers.  Raises TypeError where a shape is missing or has no value, with what to write.
+    random numbers.  Buffers and the generator of random numbers are left as they were.
+    Raises TypeError where a shape is missing or has no value, with what to write.
 
     >>> from models.mnist_two_layer import TwoLayer
     >>> [vertex.name for vertex in capture_model(TwoLayer()).vertices if vertex.kind == "op" and vertex.name]
@@ -51,7 +53,14 @@ def capture_model(model: Module) -> Graph:
     sizes = _sizes(model, fields, [axis for axes in shapes.values() for axis in axes], place)
     rng = np.random.default_rng(0)
     inputs = {name: Tensor(_sample(hints[name], axes, sizes, rng)) for name, axes in shapes.items()}
-    return capture(method, **inputs)
+    buffers = [(buffer, buffer._data) for buffer in model.buffers()]
+    before, random._generator = random._generator, np.random.default_rng(0)
+    try:
+        return capture(method, **inputs)
+    finally:
+        random._generator = before
+        for buffer, value in buffers:
+            buffer._data = value
 
 
 def _axes(hint: Any, what: str) -> list[str]:
@@ -75,8 +84,8 @@ def _sizes(model: Module, fields: dict[str, Any], wanted: list[str], place: str)
     free = []
     for axis in dict.fromkeys(wanted):
         value = sizes.get(axis, getattr(model, axis, defaults.get(axis)))
-        if isinstance(value, int):
-            sizes[axis] = value
+        if isinstance(value, int | np.integer):
+            sizes[axis] = int(value)
         else:
             free.append(axis)
     if len(free) > 1:

@@ -10,6 +10,7 @@ from ..tensor import ArrayLike, Tensor, describe
 from . import init
 from .linear import Linear
 from .module import Module, Parameter
+from .settings import whole
 
 
 class MultiHeadAttention(Module):
@@ -25,7 +26,8 @@ class MultiHeadAttention(Module):
     """
 
     def __init__(self, embed_dim: int, num_heads: int, bias: bool = True, batch_first: bool = True) -> None:
-        if num_heads < 1 or embed_dim % num_heads:
+        embed_dim, num_heads = whole("embed_dim", embed_dim), whole("num_heads", num_heads)
+        if embed_dim % num_heads:
             raise ValueError(f"embed_dim={embed_dim} must be a multiple of num_heads={num_heads}")
         self.embed_dim, self.num_heads, self.batch_first = embed_dim, num_heads, batch_first
         self.in_proj_weight = Parameter(init.xavier_uniform((3 * embed_dim, embed_dim)))

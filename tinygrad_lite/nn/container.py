@@ -29,7 +29,7 @@ class Sequential(Module):
                 raise TypeError(
                     f"Sequential takes modules, not {module!r}; an activation is a module too, such as nn.ReLU()"
                 )
-            if not name or "." in name or hasattr(Module, name):
+            if not isinstance(name, str) or not name or "." in name or hasattr(Module, name):
                 raise ValueError(f"{name!r} cannot be the name of a module; choose another without a dot")
             setattr(self, name, module)
 
@@ -53,4 +53,8 @@ class Sequential(Module):
     def __getitem__(self, index: int | slice) -> Module | Sequential:
         """Return the module at a position, or a Sequential of a part, which keeps the names and shares the modules."""
         named = [(name, part) for name, part in vars(self).items() if isinstance(part, Module)]
-        return Sequential(dict(named[index])) if isinstance(index, slice) else named[index][1]
+        if not isinstance(index, slice):
+            return named[index][1]
+        part = Sequential()
+        vars(part).update(named[index])  # not by assignment, which would name the parameters anew
+        return part

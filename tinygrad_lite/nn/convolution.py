@@ -9,20 +9,16 @@ from ..ops.convolution import avg_pool2d, conv1d, conv2d, max_pool2d
 from ..tensor import ArrayLike, Tensor
 from . import init
 from .module import Module, Parameter
+from .settings import whole, wholes
 
 Size = int | tuple[int, ...]
 
 
-def _per_axis(name: str, size: Size, axes: int) -> tuple[int, ...]:
-    """Return one number per axis."""
-    sizes = (size,) * axes if isinstance(size, int) else tuple(size)
-    if len(sizes) != axes:
-        raise ValueError(f"{name} must be a number or {axes} of them, not {size!r}")
-    return sizes
-
-
 class _Convolution(Module):
-    """What the convolutions share: the parameters, drawn uniformly from ±1 / √fan in."""
+    """What the convolutions share: the parameters, drawn uniformly from ±1 / √fan in.
+
+    Raises ValueError for settings that no input fits.
+    """
 
     axes: ClassVar[int]
 
@@ -37,13 +33,19 @@ class _Convolution(Module):
         groups: int = 1,
         bias: bool = True,
     ) -> None:
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        in_channels, out_channels = whole("in_channels", in_channels), whole("out_channels", out_channels)
+        groups = whole("groups", groups)
+        if in_channels % groups or out_channels % groups:
             raise ValueError(f"groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size = _per_axis("kernel_size", kernel_size, self.axes)
-        self.stride = _per_axis("stride", stride, self.axes)
-        self.dilation = _per_axis("dilation", dilation, self.axes)
-        self.padding = padding if isinstance(padding, str) else _per_axis("padding", padding, self.axes)
+        self.kernel_size = wholes("kernel_size", kernel_size, self.axes)
+        self.stride = wholes("stride", stride, self.axes)
+        self.dilation = wholes("dilation", dilation, self.axes)
+        if isinstance(padding, str) and (
+            padding not in ("same", "valid") or (padding == "same" and max(self.stride) > 1)
+        ):
+            raise ValueError(f"padding must be numbers, 'valid', or with stride 1 'same', not {padding!r}")
+        self.padding = padding if isinstance(padding, str) else wholes("padding", padding, self.axes, 0)
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         fan_in = prod(shape[1:])
         self.weight = Parameter(init.fan_in_uniform(shape, fan_in))
@@ -102,6 +104,9 @@ class _Pool2d(Module):
     """What the pooling layers share: the window."""
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
+        wholes("kernel_size", kernel_size, 2)
+        wholes("stride", 1 if stride is None else stride, 2)
+        wholes("padding", padding, 2, 0)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..ops.neural import dropout
 from ..tensor import ArrayLike, Tensor
 from .module import Module
+from .settings import share
 
 
 class Dropout(Module):
@@ -15,9 +16,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"p is the probability of a zero, from 0 to 1, not {p}")
-        self.p = p
+        self.p = share("p", p)
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Drop numbers, or none when not training."""

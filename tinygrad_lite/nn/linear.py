@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..tensor import ArrayLike, Tensor, describe
 from . import init
 from .module import Module, Parameter
+from .settings import whole
 
 
 class Linear(Module):
@@ -23,6 +24,7 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True, axis: int = -1) -> None:
         if axis not in (-1, 0):
             raise ValueError(f"axis must be −1 (rows are samples) or 0 (columns are samples), not {axis}")
+        in_features, out_features = whole("in_features", in_features, 0), whole("out_features", out_features, 0)
         self.in_features, self.out_features, self.axis = in_features, out_features, axis
         self.weight = Parameter(init.fan_in_uniform((out_features, in_features), in_features))
         self.bias = Parameter(init.fan_in_uniform(out_features, in_features)) if bias else None

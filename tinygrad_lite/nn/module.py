@@ -10,18 +10,30 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..tensor import Tensor, as_array, describe, shape_text
+from ..tensor import Tensor, as_array, describe, leaf_node, shape_text
 from .state import read_state, write_state
 from .summary import table
 
 
 class Parameter(Tensor):
-    """A tensor that training changes: a leaf that requires a gradient.  A module names it after its attribute."""
+    """A tensor that training changes: a leaf that requires a gradient.  A module names it after its attribute.
+
+    With `p.requires_grad = False` it is frozen: no gradient flows to it, and it is none of an optimiser's parameters.
+    """
 
     __slots__ = ()
 
     def __init__(self, data: Any, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(data, requires_grad=True, name=name, dtype=dtype)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient flows to this parameter; graphs that were recorded before it is changed stay as they are."""
+        return super().requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self._node = leaf_node(self, bool(wanted), self.name)
 
 
 class Buffer(Tensor):
@@ -53,11 +65,18 @@ class Module:
     Tensor([6.], dtype=float32, op=mul)
     >>> dict(net.named_parameters())
     {'a': Tensor([2.], dtype=float32, requires_grad=True, name='a')}
+
+    An attribute cannot bear the name of a method of Module, such as `train` or `parameters`: AttributeError.
     """
 
     training: bool = True
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if callable(vars(Module).get(name)):
+            raise AttributeError(
+                f"{name} is a method of every module; give the attribute of {type(self).__name__} "
+                f"another name, such as {name}_"
+            )
         old = self.__dict__.get(name)
         if isinstance(old, _STATE) and not isinstance(value, type(old)):
             raise TypeError(
@@ -144,10 +163,23 @@ class Module:
     # --- its state --------------------------------------------------------------------------------------------------
 
     def _named_state(self) -> dict[str, Parameter | Buffer]:
-        return {name: part for name, part in _walk(self) if isinstance(part, _STATE)}
+        found: dict[str, Parameter | Buffer] = {}
+        for name, part in _walk(self):
+            if not isinstance(part, _STATE):
+                continue
+            if name in found:
+                raise ValueError(
+                    f"two parameters or buffers of {type(self).__name__} are called {name}; name the keys of a dict so "
+                    "that they differ as text, and without dots"
+                )
+            found[name] = part
+        return found
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Return a copy of the value of every parameter and buffer, by name."""
+        """Return a copy of the value of every parameter and buffer, by name.
+
+        Raises ValueError where two have the same one: `{"a": {"b": …}, "a.b": …}`.
+        """
         return {name: part.numpy().copy() for name, part in self._named_state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -235,11 +267,10 @@ class Module:
                 rows.append((name, type(part).__name__, "", sum(p.size for p in part._named_state().values())))
             elif isinstance(part, _STATE):
                 rows.append((name, type(part).__name__.lower(), shape_text(part.shape), part.size))
-        totals = {
-            "trainable": sum(p.size for p in self.parameters()),
-            "not trainable": sum(b.size for b in self.buffers()),
-        }
-        return table(rows, totals)
+        sizes = [0, 0]
+        for part in self._named_state().values():
+            sizes[part.requires_grad] += part.size
+        return table(rows, {"trainable": sizes[True], "not trainable": sizes[False]})
 
 
 _STATE = (Parameter, Buffer)

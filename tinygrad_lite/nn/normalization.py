@@ -10,6 +10,7 @@ from ..ops.neural import batch_norm, layer_norm
 from ..tensor import ArrayLike, Tensor, as_array, describe
 from . import init
 from .module import Buffer, Module, Parameter
+from .settings import positive, share, whole, wholes
 
 
 class LayerNorm(Module):
@@ -25,8 +26,9 @@ class LayerNorm(Module):
     def __init__(
         self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5, elementwise_affine: bool = True
     ) -> None:
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.eps = eps
+        axes = len(normalized_shape) if isinstance(normalized_shape, tuple | list) else 1
+        self.normalized_shape = wholes("normalized_shape", normalized_shape, max(axes, 1))
+        self.eps = positive("eps", eps)
         self.weight = Parameter(init.ones(self.normalized_shape)) if elementwise_affine else None
         self.bias = Parameter(init.zeros(self.normalized_shape)) if elementwise_affine else None
 
@@ -43,12 +45,16 @@ class LayerNorm(Module):
 
 
 class _BatchNorm(Module):
-    """What the batch normalisations share.  Ioffe & Szegedy (2015)."""
+    """What the batch normalisations share.  Ioffe & Szegedy (2015).
+
+    Raises ValueError for an eps that is not positive and a momentum outside of [0, 1].
+    """
 
     ndims: ClassVar[tuple[int, ...]]
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.num_features = num_features = whole("num_features", num_features)
+        self.eps, self.momentum = positive("eps", eps), share("momentum", momentum)
         self.weight = Parameter(init.ones(num_features))
         self.bias = Parameter(init.zeros(num_features))
         self.running_mean = Buffer(init.zeros(num_features))
@@ -67,7 +73,10 @@ class _BatchNorm(Module):
                 f"{self!r} takes inputs of {ndims} axes, the second of {self.num_features}, not {describe(x)}"
             )
         if self.training and values.size < 2 * self.num_features:
-            raise ValueError(f"{self!r} in training mode needs more than one value per channel; call eval() to use it")
+            raise ValueError(
+                f"{self!r} in training mode needs more than one value per channel; choose a batch size "
+                "that leaves no batch of one sample, or call eval() to use it"
+            )
         mean, var = None if self.training else self.running_mean, None if self.training else self.running_var
         y: Tensor = batch_norm(x, mean, var, self.weight, self.bias, self.eps)
         if self.training:
@@ -76,10 +85,10 @@ class _BatchNorm(Module):
 
     def _track(self, values: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> None:
         """Move the running statistics towards those of a batch; the variance is the unbiased one, as in PyTorch."""
-        axes = (0, *range(2, values.ndim))
+        axes, dtype = (0, *range(2, values.ndim)), np.result_type(values, np.float32)  # float16 would overflow
         for running, new in (
-            (self.running_mean, values.mean(axis=axes)),
-            (self.running_var, values.var(axis=axes, ddof=1)),
+            (self.running_mean, values.mean(axis=axes, dtype=dtype)),
+            (self.running_var, values.var(axis=axes, dtype=dtype, ddof=1)),
         ):
             running.assign((1 - self.momentum) * running.numpy() + self.momentum * new)
         self.num_batches_tracked.assign(self.num_batches_tracked.numpy() + 1)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from ..tensor import Tensor, describe, shape_text
+from ..tensor import Tensor, as_array, describe, shape_text
 
 
 class Optimizer:
@@ -119,20 +119,28 @@ class Optimizer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a saved state; nothing is changed unless every name and shape fits.
 
-        Raises ValueError that lists the missing, unexpected and misshapen names.
+        Raises ValueError that lists the names that are missing, unexpected, misshapen or no numbers.
         """
         own = dict(self._named_state())
         wrong = [f"{name} is missing" for name in own if name not in state]
         wrong += [f"{name} is unexpected" for name in state if name not in own]
-        wrong += [
-            f"{name} is {shape_text(np.shape(state[name]))} instead of {shape_text(array.shape)}"
-            for name, array in own.items()
-            if name in state and np.shape(state[name]) != array.shape
-        ]
+        new = {}
+        for name, array in own.items():
+            if name not in state:
+                continue
+            try:
+                new[name] = value = as_array(state[name])
+            except (TypeError, ValueError):
+                wrong.append(f"{name} is no array of numbers")
+                continue
+            if value.shape != array.shape:
+                wrong.append(f"{name} is {shape_text(value.shape)} instead of {shape_text(array.shape)}")
+            elif array.dtype.kind == "i" and not (np.isfinite(value) & (value >= 0) & (value == np.floor(value))).all():
+                wrong.append(f"{name} is {value}, and no count of steps")
         if wrong:
             raise ValueError(f"the state does not fit this {type(self).__name__}: {'; '.join(wrong)}")
         for name, array in own.items():
-            array[...] = state[name]
+            array[...] = new[name]
 
     def _named_state(self) -> list[tuple[str, Any]]:
         return [
@@ -183,7 +191,8 @@ def _checked(params: Iterable[Tensor]) -> list[Tensor]:
         if node is None or not node.requires_grad:
             raise ValueError(
                 f"parameter {i}, {describe(p)} of dtype {p.dtype}, requires no gradient; "
-                "make it a float tensor with requires_grad=True, or an nn.Parameter"
+                "make it a float tensor with requires_grad=True or an nn.Parameter, or leave out what is frozen: "
+                "[p for p in net.parameters() if p.requires_grad]"
             )
         if node.op is not None:
             raise ValueError(

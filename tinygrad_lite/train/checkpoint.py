@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,13 @@ class Checkpoint:
         arrays = self.weights | {STATE + name: array for name, array in self.optimizer.items()}
         write_state(path, arrays, {META: json.dumps(self.facts, allow_nan=False)})
 
+    @property
+    def seed(self) -> int:
+        """The seed of the run, from which the model was made; 0 where the file does not say."""
+        settings = self.facts.get("settings")
+        seed = settings.get("seed") if isinstance(settings, dict) else None
+        return seed if isinstance(seed, int) and seed >= 0 else 0
+
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
         """Read a file that `save`, or anyone who writes safetensors, has written.
@@ -48,11 +56,13 @@ class Checkpoint:
         """
         try:
             arrays, metadata = read_state(path)
-            facts = json.loads(metadata.get(META, "{}"))
         except FileNotFoundError:
             raise TrainingError(f"{path}: no such file; train first, or name the folder of a finished run") from None
         except ValueError as error:
-            raise TrainingError(f"{path}: no weights can be read from it ({error}); train again") from None
+            raise TrainingError(f"{error}; or train again") from None
+        facts = None
+        with suppress(ValueError):  # weights that a stranger wrote can be used all the same
+            facts = json.loads(metadata.get(META, "{}"))
         facts = facts if isinstance(facts, dict) else {}
         weights = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
         state = {name.removeprefix(STATE): array for name, array in arrays.items() if name.startswith(STATE)}

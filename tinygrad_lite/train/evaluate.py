@@ -11,7 +11,7 @@ import numpy as np
 from ..nn import Module
 from ..op import no_grad
 from ..ops.reduction import softmax
-from ..tensor import shape_text
+from ..tensor import Tensor, is_array, shape_text
 from .checkpoint import Array, TrainingError
 
 if TYPE_CHECKING:
@@ -70,18 +70,18 @@ def loss_of(net: Any, split: Split) -> float:
     total, m = 0.0, split.X.shape[1]
     with evaluating(net):
         for i in range(0, m, CHUNK):
-            X, Y = split.X[:, i : i + CHUNK], split.Y[:, i : i + CHUNK]
-            total += float(np.asarray(net.loss(X, Y))) * X.shape[1] / m
+            X, Y = split.X[:, i : i + CHUNK], split.Y[..., i : i + CHUNK]
+            total += float(net.loss(X, Y)) * X.shape[1] / m
     return total
 
 
 def _outputs(net: Module, X: Array) -> Array:
     out: Any = net(X)
-    array = np.asarray(out)
-    if array.ndim != 2 or array.shape[1] != X.shape[1]:
+    array = np.asarray(out) if isinstance(out, Tensor) or is_array(out) else None
+    if array is None or array.ndim != 2 or array.shape[1] != X.shape[1]:
         raise TrainingError(
             f"{type(net).__name__}.forward must return classes × {X.shape[1]} for an input of {shape_text(X.shape)}, "
-            f"one column per sample, but it returned {'None' if out is None else shape_text(array.shape)}"
+            f"one column per sample, but it returned {type(out).__name__ if array is None else shape_text(array.shape)}"
         )
     if not np.isfinite(array).all():
         raise TrainingError(

@@ -6,26 +6,26 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from itertools import repeat
-from math import ceil, isfinite
+from math import ceil, inf, isfinite
+from numbers import Integral, Real
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ..data import Dataset, Split
+from ..data.dataset import check_dataset
 from ..nn import Module
 from ..optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from ..random import manual_seed
 from .checkpoint import Array, TrainingError
 from .evaluate import CHUNK, accuracy, evaluating, loss_of, scores
-from .run import Run, saved_run
-
-if TYPE_CHECKING:
-    from ..data import Dataset, Split
+from .run import Diverged, Run, saved_run
 
 Report = Callable[[int, int, float, float | None], None]  # step, of how many, loss, accuracy of a classifier
 
@@ -39,6 +39,7 @@ OPTIMIZERS: dict[str, tuple[Callable[..., Optimizer], float]] = {
     "adagrad": (Adagrad, 1e-2),
 }
 STEPS = 500
+LEAST = {"steps": 1, "epochs": 1, "batch_size": 1, "seed": 0}  # the options that are whole numbers
 PATIENCE = 1.0  # seconds: a Ctrl-C sooner than this after the first is a nervous finger
 SAVE_EVERY = 60.0  # seconds: what a power cut may cost
 
@@ -79,8 +80,10 @@ def train(
     once a minute and on Ctrl-C; `resume=True` goes on from them, bit for bit as if the run had never stopped.  What is not
     said then is as it was; only the length of the run may change.
 
-    Raises TrainingError for what cannot be trained, saved or resumed; Diverged where the loss is not finite (saved are
-    the last weights whose loss was finite); Interrupted, a KeyboardInterrupt, on Ctrl-C.
+    Raises TrainingError for what cannot be trained, saved or resumed, and for parameters in the loss that the module does
+    not list; DataError for data that is none; Diverged where the loss is not finite (saved are the last weights whose
+    loss was finite); Interrupted, a KeyboardInterrupt, on Ctrl-C.  Another error in a step, such as one in `loss`, passes
+    through; the steps before it are saved.
 
     >>> from tinygrad_lite import nn, softmax_cross_entropy
     >>> from tinygrad_lite.data import digits
@@ -94,34 +97,31 @@ def train(
     >>> train(Linear(), digits(), steps=20)["test_accuracy"] > 0.7
     True
     """
-    _check(steps=steps, epochs=epochs, batch_size=batch_size)
-    if steps is not None and epochs is not None:
-        raise TrainingError(f"steps={steps} and epochs={epochs} both say how long the run is; give one of them")
+    given = {"optimizer": optimizer, "lr": lr, "batch_size": batch_size, "seed": seed}
+    asked = _checked("", given | {"steps": steps, "epochs": epochs})
+    recipe = _recipe(net, asked.get("optimizer"))
+    check_dataset(data, "train")
     if resume and out is None:
         raise TrainingError("there is nothing to resume without a folder; give out=")
     saved = saved_run(Path(out)) if resume and out is not None else None
-    given = {"optimizer": optimizer, "lr": lr, "batch_size": batch_size, "seed": seed}
-    recipe = _recipe(net, optimizer)
-    was: dict[str, Any] = saved.facts["settings"] if saved else {"optimizer": "sgd", "seed": 0, **recipe}
-    if steps is None and epochs is None and not saved:
-        steps, epochs = recipe.get("steps"), recipe.get("epochs")
-    settings: dict[str, Any] = {name: was.get(name) if value is None else value for name, value in given.items()}
-    if settings["optimizer"] not in OPTIMIZERS:
-        raise TrainingError(f"no optimizer is called {settings['optimizer']!r}; choose one of {', '.join(OPTIMIZERS)}")
+    known: dict[str, Any] = {"optimizer": "sgd", "seed": 0, **recipe}
+    if saved:
+        was = {name: saved.facts["settings"].get(name) for name in given}
+        known = {"optimizer": "sgd", "seed": 0, **_checked(f"{out}: the saved ", was | {"steps": saved.facts["total"]})}
+    settings: dict[str, Any] = {name: asked.get(name, known.get(name)) for name in given}
     make, default = OPTIMIZERS[settings["optimizer"]]
-    settings["lr"] = default if settings["lr"] is None else settings["lr"]
-    size, number = settings["batch_size"], settings["seed"]
-    if number < 0:
-        raise TrainingError(f"the seed must not be negative, but it is {number}")
+    settings["lr"] = settings["lr"] or default
+    size = settings["batch_size"]
+    length = asked if "steps" in asked or "epochs" in asked else known
     per_epoch = ceil(data.train.X.shape[1] / size) if size else 1
-    total = epochs * per_epoch if epochs else steps or (saved.facts["total"] if saved else STEPS)
+    total = length["epochs"] * per_epoch if "epochs" in length else length.get("steps", STEPS)
     run = Run(net, make, settings, data, None if out is None else Path(out), total)
     if saved:
         run.restore(saved)
     net.train()
     # A loss that is not finite ends the run, with more to say than NumPy's warnings.
-    with _deferred_interrupt() as interrupts, np.errstate(all="ignore"):
-        _go(run, _batches(data.train, size, number, run.step), interrupts, report)
+    with _deferred_interrupt() as interrupts, np.errstate(all="ignore"), _saving_what_is_done(run):
+        _go(run, _batches(data.train, size, settings["seed"], run.step), interrupts, report)
         run.save()
         if run.step < total:
             run.write("interrupted", None)
@@ -132,27 +132,30 @@ def train(
         )
 
 
-def _go(run: Run, batches: Iterator[tuple[Array, Array]], interrupts: list[float], report: Report | None) -> None:
+def _go(
+    run: Run, batches: Iterator[tuple[Array, Array, Array | None]], interrupts: list[float], report: Report | None
+) -> None:
     """Make the steps that are missing, or as many as Ctrl-C allows."""
-    net, opt = run.net, run.opt
+    net = run.net
     correct, saved_at = run.curve[-1][2] if run.curve else None, monotonic()
     while run.step < run.total and not interrupts:
-        X, Y = next(batches)
+        X, Y, labels = next(batches)
         manual_seed((run.settings["seed"], run.step))
         J = net.loss(X, Y)
         loss = run.value(J)
         if not isfinite(loss):
             raise run.diverged(X, Y, f"the loss of step {run.step + 1} is {loss}")
         run.remember()
-        if _is_point(run.step + 1):
-            if run.classes:
-                guesses = scores(net, X[:, :CHUNK]).argmax(axis=0)
-                correct = round(float(np.mean(guesses == Y[:, :CHUNK].argmax(axis=0))), 4)
-            run.curve.append([run.step + 1, float(f"{loss:.6g}"), correct])
-        opt.zero_grad()
+        if not run.whole:
+            run.check(J)
+        if labels is not None and _is_point(run.step + 1):
+            guesses = scores(net, X[:, :CHUNK]).argmax(axis=0)
+            correct = round(float(np.mean(guesses == labels[:CHUNK])), 4)
+        run.opt.zero_grad()
         J.backward()
-        opt.step()
-        run.step += 1
+        run.advance()
+        if _is_point(run.step):
+            run.curve.append([run.step, float(f"{loss:.6g}"), correct])
         if report is not None:
             report(run.step, run.total, loss, correct)
         if monotonic() - saved_at > SAVE_EVERY:
@@ -160,28 +163,46 @@ def _go(run: Run, batches: Iterator[tuple[Array, Array]], interrupts: list[float
             saved_at = monotonic()
     if interrupts:
         return
-    X, Y = next(batches)
+    X, Y, _ = next(batches)
     with evaluating(net):  # the last step may have been the one too far
-        loss = float(np.asarray(net.loss(X, Y)))
+        loss = float(net.loss(X, Y))
     if not isfinite(loss) or not all(np.isfinite(p.numpy()).all() for p in net.parameters()):
         raise run.diverged(X, Y, f"after the last step, {run.step}, the loss is {loss}")
 
 
 def _recipe(net: Module, optimizer: str | None) -> dict[str, Any]:
     """Return how the model is to be trained where nothing is said; a learning rate goes with its optimiser only."""
-    recipe = dict(getattr(net, "recipe", {}))
+    said, place = getattr(net, "recipe", {}), f"{type(net).__name__}.recipe"
     known = {"steps", "epochs", "batch_size", "optimizer", "lr"}
-    if set(recipe) - known:
-        raise TrainingError(f"{type(net).__name__}.recipe says {sorted(recipe)}; it may say {', '.join(sorted(known))}")
-    if optimizer not in (None, recipe.get("optimizer")):
+    if not isinstance(said, Mapping) or set(said) - known:
+        raise TrainingError(f"{place} must be a dict that says no more than {', '.join(sorted(known))}, not {said!r}")
+    recipe = _checked(f"{place}: ", said)
+    if optimizer not in (None, recipe.get("optimizer", "sgd")):
         recipe.pop("lr", None)
     return recipe
 
 
-def _check(**counts: int | None) -> None:
-    for name, value in counts.items():
-        if value is not None and value < 1:
-            raise TrainingError(f"{name} must be at least 1, not {value}")
+def _checked(place: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that say something, as Python's own numbers; `place` says in the error where they stand."""
+    found: dict[str, Any] = {}
+    for name, value in options.items():
+        if value is None:
+            continue
+        if name == "optimizer":
+            right, wanted = isinstance(value, str) and value in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"
+        elif name == "lr":
+            right, wanted = isinstance(value, Real) and 0 < float(value) < inf, "a positive number"
+        else:
+            least = LEAST[name]
+            right, wanted = isinstance(value, Integral) and int(value) >= least, f"a whole number ≥ {least}"
+        if not right or isinstance(value, bool):
+            raise TrainingError(f"{place}{name} must be {wanted}, not {value!r}")
+        found[name] = value if name == "optimizer" else float(value) if name == "lr" else int(value)
+    if "steps" in found and "epochs" in found:
+        raise TrainingError(
+            f"{place}steps={found['steps']} and epochs={found['epochs']} both say how long the run is; give one of them"
+        )
+    return found
 
 
 def _is_point(step: int) -> bool:
@@ -192,19 +213,32 @@ def _is_point(step: int) -> bool:
     return step % (1 << max(0, step.bit_length() - 5)) == 0
 
 
-def _batches(split: Split, size: int | None, seed: int, start: int) -> Iterator[tuple[Array, Array]]:
+def _batches(split: Split, size: int | None, seed: int, start: int) -> Iterator[tuple[Array, Array, Array | None]]:
     """Yield the batches of a run without end, from step `start` on; they depend on nothing else."""
     if size is None:
-        yield from repeat((split.X, split.Y))
+        yield from repeat((split.X, split.Y, split.labels))
         return
-    images, one_hot, m = split.X.T, split.Y.T, split.X.shape[1]
+    images, targets, m = split.X.T, split.Y.T, split.X.shape[1]
     epoch, first = divmod(start, ceil(m / size))
     while True:
         order = np.random.default_rng((seed, epoch)).permutation(m)
         for i in range(first * size, m, size):
             picked = order[i : i + size]
-            yield images[picked].T, one_hot[picked].T  # whole rows of memory
+            labels = None if split.labels is None else split.labels[picked]
+            yield images[picked].T, targets[picked].T, labels  # whole rows of memory
         epoch, first = epoch + 1, 0
+
+
+@contextmanager
+def _saving_what_is_done(run: Run) -> Iterator[None]:
+    """Have an error that ends a run cost no more than the step it comes from."""
+    try:
+        yield
+    except Diverged:  # has saved what there is
+        raise
+    except (Exception, SystemExit) as error:
+        run.rescue(error)
+        raise
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,12 @@ def versions() -> dict[str, str]:
 
 
 def write_record(folder: Path, net: Module, metrics: dict[str, Any]) -> None:
-    """Write the three files; a picture that cannot be made is one line on stderr, and no failure of the run."""
-    text = json.dumps({**metrics, "curve": []}, indent=2, allow_nan=False, ensure_ascii=False)
+    """Write the three files; a picture that cannot be made is one line on stderr, and no failure of the run.
+
+    A test loss that is no finite number, for which JSON has no words, becomes the text "inf" or "nan".
+    """
+    plain = {key: str(x) if isinstance(x, float) and not isfinite(x) else x for key, x in metrics.items()}
+    text = json.dumps({**plain, "curve": []}, indent=2, allow_nan=False, ensure_ascii=False)
     rows = ",\n    ".join(json.dumps(point, allow_nan=False) for point in metrics["curve"])
     text = text.replace('"curve": []', f'"curve": [\n    {rows}\n  ]')  # one point of the curve per line
     replace_file(folder / "metrics.json", lambda path: path.write_text(text + "\n", "utf-8"))
@@ -35,8 +40,9 @@ def write_record(folder: Path, net: Module, metrics: dict[str, Any]) -> None:
 
     try:
         draw_model(net, folder / "graph.svg")
-    except DrawingError as error:
-        _say(f"no graph.svg: {error}")
+    except Exception as error:  # of the model, on inputs made up for it
+        why = error if isinstance(error, DrawingError) else f"{type(error).__name__} in {type(net).__name__}: {error}"
+        _say(f"no graph.svg: {why}")
 
 
 def draw_model(net: Module, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..graph import Vertex, capture
-from ..nn import Module
+from ..nn import Module, Parameter
 from ..optim import Optimizer
 from ..random import manual_seed
-from ..tensor import Tensor, describe, shape_text
+from ..tensor import Tensor, describe, history, shape_text
 from .checkpoint import WEIGHTS, Array, Checkpoint, TrainingError
 from .record import versions, write_record
 
@@ -44,6 +45,8 @@ class Run:
     ) -> None:
         self.net: Any = net
         self.folder, self.source, self.total = folder, data.source, total
+        if not isinstance(net, Module):
+            raise TrainingError(f"train takes a model, an instance of nn.Module, not {net!r}")
         if not callable(getattr(net, "loss", None)):
             raise TrainingError(f"{type(net).__name__} defines no loss(self, X, Y); write one that returns a scalar J")
         if type(net).forward is Module.forward:
@@ -51,21 +54,23 @@ class Run:
                 f"{type(net).__name__} defines no forward(self, X); write one that returns a column of scores per sample"
             )
         try:
-            self.opt = make(net.parameters(), lr=settings["lr"])
+            self.tensors = list(net._named_state().values())
+            trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
+            self.opt = make(trained.values(), lr=settings["lr"])
         except ValueError as error:
             raise TrainingError(f"{type(net).__name__} cannot be trained: {error}") from None
+        self.opt.names = list(trained)  # p.name changes when a module gets into another one
         self.settings = {
             "model": type(net).__name__,
-            "parameters": {name: shape_text(p.shape) for name, p in net.named_parameters()},
+            "parameters": {name: shape_text(p.shape) for name, p in trained.items()},
             **settings,
             "samples": data.train.X.shape[1],
             "checksum": f"{zlib.crc32(_bytes(data.train.Y), zlib.crc32(_bytes(data.train.X))):08x}",
         }
-        self.classes = data.train.labels is not None
         self.step = 0
         self.curve: list[list[Any]] = []
-        self.tensors = [t for _, t in (*net.named_parameters(), *net.named_buffers())]
         self.finite: list[Array] = []  # the last values of parameters and buffers whose loss was finite
+        self.whole: list[Array] = []  # those after the last step, if one was made since the run was started or resumed
         if folder is not None:
             _make_folder(folder)
 
@@ -81,6 +86,49 @@ class Run:
     def remember(self) -> None:
         """Keep the weights, which have just given a finite loss; a step replaces values, so this copies nothing."""
         self.finite = [t._data for t in self.tensors]
+
+    def check(self, J: Tensor) -> None:
+        """Refuse a loss of parameters that the optimiser does not have: they would stand still without a word.
+
+        A tensor that `loss` makes for itself, such as a point at which it wants a slope, is none.
+        """
+        assert J._node is not None
+        held = {
+            value._node: f"{path}.{key}".removeprefix(".")
+            for path, module in self.net.named_modules()
+            for owner in (*type(module).__mro__, module)
+            for key, value in vars(owner).items()
+            if isinstance(value, Tensor)
+        }
+        trained = {p._node for p in self.opt.params}
+        lost = [
+            held.get(node) or node.name or "a parameter without a name"
+            for node in history(J._node)
+            if node.op is None and node.requires_grad and node not in trained
+            if node in held or (node.leaf is not None and isinstance(node.leaf(), Parameter))
+        ]
+        if lost:
+            raise TrainingError(
+                f"{self.settings['model']}.loss uses {', '.join(lost)}, which training would not change; make each an "
+                "nn.Parameter in __init__, held by an attribute, or by a list or dict in one"
+            )
+
+    def advance(self) -> None:
+        """Make a step, and keep the values after it; a step replaces values, so this copies nothing."""
+        self.whole = []  # in the middle of a step there is nothing to go on from
+        self.opt.step()
+        self.step += 1
+        self.whole = [t._data for t in self.tensors]
+
+    def rescue(self, error: BaseException) -> None:
+        """Go back to the end of the last step, save that, and note it on the error that stopped the run."""
+        if not self.whole:
+            return
+        self._put(self.whole)
+        if self.folder is not None:
+            with suppress(OSError):  # which may be the error
+                self.save()
+                error.add_note(f"the run is saved in {self.folder}, after step {self.step} of {self.total}")
 
     def save(self) -> None:
         """Save all that is needed to go on."""
@@ -116,12 +164,12 @@ class Run:
         where = _first_bad(capture(self.net.loss, X, Y).vertices)
         saved = "; no weights were saved"
         if self.finite:
-            for t, value in zip(self.tensors, self.finite, strict=True):
-                t.assign(value)
+            self._put(self.finite)
             saved = "; the net has the last weights whose loss was finite"
             if self.folder is not None:
                 path = self.folder / WEIGHTS
-                Checkpoint(self.net.state_dict(), facts={"diverged": self.step + 1}).save(path)
+                facts = {"diverged": self.step + 1, "settings": self.settings}
+                Checkpoint(self.net.state_dict(), facts=facts).save(path)
                 saved = f"; the last weights whose loss was finite are in {path}"
         self.write("diverged", None)
         smaller = f"try a smaller learning rate than {self.settings['lr']:g}"
@@ -137,6 +185,10 @@ class Run:
         if self.folder is not None:
             write_record(self.folder, self.net, metrics)
         return metrics
+
+    def _put(self, values: list[Array]) -> None:
+        for t, value in zip(self.tensors, values, strict=True):
+            t.assign(value)
 
 
 def saved_run(folder: Path) -> Checkpoint:
