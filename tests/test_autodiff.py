@@ -785,3 +785,62 @@ def test_a_derivative_of_zero_leaves_grad_as_it_was(name: str) -> None:
     (x * 5).sum().backward()
     getattr(tl, name)(x).sum().backward()
     np.testing.assert_array_equal(x.grad.numpy(), [5, 5])
+
+
+# --- many pieces of one tensor ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        list,
+        lambda x: tl.split(x, len(x)),
+        lambda x: [x[i] for i in range(len(x))],
+        lambda x: [x[[i, i, 0]] for i in range(len(x))],
+        lambda x: [x[x.numpy() > 0], x.T[1], x[..., None], x],
+        lambda x: [tl.embedding([0, i, i], x) for i in range(len(x))],
+        lambda x: [x[0, 0], x[0, 0], x.sum(), x[()], x[:0]],
+    ],
+)
+def test_gradients_of_pieces_add_up(pieces: Any) -> None:
+    x = Tensor(np.random.default_rng(0).standard_normal((6, 4)), requires_grad=True)
+    totals = []
+    for create_graph in (False, True):
+        y = sum([(part**2).sum() * (k + 1) for k, part in enumerate(pieces(x * 1.0))], start=Tensor(0.0))
+        totals.append(gradients(y, [x], create_graph=create_graph)[0].numpy())
+    np.testing.assert_allclose(totals[0], totals[1], rtol=1e-14)
+
+
+def test_a_scalar_that_is_picked_again_and_again() -> None:
+    x = Tensor(3.0, requires_grad=True)
+    assert gradients(x[()] * x[...] * x[()], [x])[0].item() == 27
+
+
+def test_a_gradient_that_was_added_to_in_place_is_nobody_elses() -> None:
+    x, y = Tensor(np.ones((2, 2)), requires_grad=True), Tensor(np.ones((2, 2)), requires_grad=True)
+    weight = np.ones((2, 2))
+    total = (x + y) * 1.0
+    gx, gy = gradients(total + (x + 0)[0] + (x + 0)[1] + x[0] + x[1], [x, y], gradient=weight)
+    np.testing.assert_array_equal(weight, 1)
+    np.testing.assert_array_equal(gy.numpy(), 1)
+    np.testing.assert_array_equal(gx.numpy(), 5)
+
+
+@pytest.mark.parametrize("pieces", [list, lambda x: tl.split(x, len(x)), lambda x: [x[i] for i in range(len(x))]])
+def test_the_backward_pass_of_many_pieces_needs_the_memory_of_one_array(pieces: Any) -> None:
+    x = Tensor(np.ones((400, 500)), requires_grad=True)
+    made: list[int] = []
+    right = REGISTRY["scatter"].forward
+    total = tl.stack([part.sum() for part in pieces(x)]).sum()
+    scatter = lambda *args: made.append(1) or right(*args)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tinygrad_lite.ops.indexing.scatter", scatter)
+        np.testing.assert_array_equal(gradients(total, [x])[0].numpy(), 1)
+    assert len(made) == 1
+
+
+def test_a_grad_that_is_no_tensor_is_refused() -> None:
+    x = Tensor([1.0], requires_grad=True, name="x")
+    x.grad = np.zeros(1)  # type: ignore[assignment]
+    with pytest.raises(TypeError, match=r"the .grad of x \(1,\) must be a Tensor or None, not ndarray"):
+        (x * 2).sum().backward()

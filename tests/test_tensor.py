@@ -33,6 +33,11 @@ from tinygrad_lite import Tensor, gradients, no_grad, tensor
         ([[], []], np.float32, (2, 0)),
         (np.float64(3), np.float64, ()),
         ([np.float64(3)], np.float64, (1,)),
+        ([2.0, np.float64(3)], np.float64, (2,)),
+        ([[2.0], [np.ones(())]], np.float64, (2, 1)),
+        ([2.0, np.float32(3)], np.float32, (2,)),
+        ([np.float32(3), 2.0], np.float32, (2,)),
+        ([np.int64(3), 2.0], np.float32, (2,)),
         (np.ones(2), np.float64, (2,)),
         (np.ones(2, np.float16), np.float16, (2,)),
         (np.zeros((0, 3)), np.float64, (0, 3)),
@@ -91,15 +96,21 @@ class Subclass(np.ndarray):
 
 
 def test_subclasses_of_ndarray_become_plain() -> None:
+    odd = np.ones((2, 2)).view(Subclass)
+    x = Tensor(odd)
+    assert type(x.numpy()) is np.ndarray
+    np.testing.assert_array_equal((x**2).numpy(), np.asarray(odd) ** 2)
+    assert type((Tensor(np.ones((2, 2))) * odd).numpy()) is np.ndarray
+    assert type(tl.reshape(odd, -1).numpy()) is np.ndarray
+    assert tl.reshape(odd, -1).shape == (4,)
+
+
+def test_a_matrix_is_refused_since_its_product_is_another_one() -> None:
     with pytest.warns(PendingDeprecationWarning):
         matrix = np.matrix([[1.0, 2.0], [3.0, 4.0]])
-    for odd in (matrix, np.ones((2, 2)).view(Subclass)):
-        x = Tensor(odd)
-        assert type(x.numpy()) is np.ndarray
-        np.testing.assert_array_equal((x**2).numpy(), np.asarray(odd) ** 2)
-        assert type((Tensor(np.ones((2, 2))) * odd).numpy()) is np.ndarray
-        assert type(tl.reshape(odd, -1).numpy()) is np.ndarray
-        assert tl.reshape(odd, -1).shape == (4,)
+    for attempt in (lambda: Tensor(matrix), lambda: Tensor(np.ones((2, 2))) * matrix, lambda: matrix * Tensor(1.0)):
+        with pytest.raises(TypeError, match=r"np\.matrix is a matrix product"):
+            attempt()
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
@@ -396,6 +407,50 @@ def test_numpys_functions_are_recorded(f: Callable[..., Any]) -> None:
     assert type(out) is Tensor
     assert out.requires_grad
     np.testing.assert_allclose(out.numpy(), f(array))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.squeeze(a=x[None], axis=0), lambda x: np.flip(m=x), lambda x: np.flip(x, 1),
+        lambda x: np.tile(A=x, reps=2), lambda x: np.split(ary=x, indices_or_sections=3, axis=1)[1],
+        lambda x: np.mean(x, 0, None), lambda x: np.sum(x, 0, None, None, True), lambda x: np.sum(a=x, axis=-1),
+        lambda x: np.ravel(x, order="C"), lambda x: np.reshape(x, (3, 2), order="C"), lambda x: np.amax(x, axis=0),
+        lambda x: np.amin(x, 0, None, True), lambda x: np.linalg.outer(x[0], x[1]),
+        lambda x: np.linalg.matmul(x, np.ones((3, 2))), lambda x: np.linalg.trace(x[None], offset=1),
+        lambda x: np.linalg.diagonal(x[None]), lambda x: np.matrix_transpose(x), lambda x: np.linalg.matrix_transpose(x),
+        lambda x: np.einsum("ij->j", x, optimize=True), lambda x: np.std(x, 0, None, None, 1),
+        lambda x: np.var(x, axis=0, correction=1), lambda x: np.clip(x, None, 2), lambda x: np.clip(x, 1, 2, None),
+        lambda x: np.clip(x, min=1), lambda x: np.pad(x, 1, constant_values=2), lambda x: np.pad(x, 1, "edge"),
+        lambda x: np.cumsum(x, 0), lambda x: np.take(x, [0, 0], 1, None, "raise"), lambda x: np.hstack([x, x]),
+        lambda x: np.take_along_axis(x, np.array([[0], [1]]), 1), lambda x: np.linalg.norm(x, axis=0, ord=1),
+        lambda x: np.linalg.vector_norm(x, axis=0, ord=3, keepdims=True), lambda x: np.round(x, decimals=1) + x,
+    ],
+)  # fmt: skip
+def test_numpys_own_names_and_positions_work(f: Callable[..., Any]) -> None:
+    array = np.arange(1.0, 7.0).reshape(2, 3)
+    out = f(Tensor(array, requires_grad=True))
+    assert type(out) is Tensor
+    assert out.requires_grad
+    np.testing.assert_allclose(out.numpy(), f(array))
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x: np.sum(x, dtype=np.float64), r"np.sum of a tensor takes a, axis, keepdims, but not dtype=<class"),
+        (lambda x: np.mean(x, 0, np.float64), "np.mean .* not dtype"),
+        (lambda x: np.max(x, initial=5), "np.max .* not initial=5"),
+        (lambda x: np.ravel(x, order="F"), "np.ravel of a tensor takes a, but not order='F'"),
+        (lambda x: np.argsort(x, kind="stable"), "np.argsort .* not kind='stable'"),
+        (lambda x: np.std(x, out=np.zeros(())), "np.std .* not out="),
+        (lambda x: np.pad(x, 1, "mean", stat_length=1), "np.pad .* not stat_length=1"),
+        (lambda x: np.concatenate([x, x], dtype=np.float64), "np.concatenate .* not dtype"),
+    ],
+)
+def test_what_numpys_functions_do_not_do_on_tensors_is_named(f: Callable[..., Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        f(Tensor([1.0, 2.0]))
 
 
 def test_shape_questions_are_answered() -> None:

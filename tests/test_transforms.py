@@ -155,6 +155,33 @@ def test_what_is_closed_over_keeps_its_gradient() -> None:
         assert not vjp(lambda x: w * x, 2.0)[0].requires_grad
 
 
+def test_jvp_can_be_differentiated_with_respect_to_its_tangents() -> None:
+    along = lambda u: jvp(lambda x: x**3, [2.0], [u])[1]
+    assert grad(along)(5.0).item() == 12
+    assert jvp(along, [5.0], [1.0])[1].item() == 12
+    assert grad(lambda u: hvp(lambda x: x**3, [2.0], [u])[0])(5.0).item() == 12
+    u = Tensor(5.0, requires_grad=True)
+    assert gradients(jvp(lambda p: p["x"] ** 3, [{"x": 2.0}], [{"x": u}])[1], [u])[0].item() == 12
+    assert not jvp(lambda x: x**3, [2.0], [u])[0].requires_grad
+    with no_grad():
+        assert not along(u).requires_grad
+
+
+def test_tangents_are_matched_by_their_keys() -> None:
+    f = lambda p: p["a"] * p["b"][0]
+    primal, tangent = {"a": 3.0, "b": [2.0]}, {"b": (0.0,), "a": 1.0}
+    assert jvp(f, [primal], [tangent])[1].item() == 2
+    (product,) = hvp(f, (primal,), (tangent,))
+    assert (product["a"].item(), product["b"][0].item()) == (0, 1)
+
+
+@pytest.mark.parametrize("number", [1, -1, np.int64(1), True], ids=repr)
+def test_argnums_is_any_integer(number: Any) -> None:
+    f = lambda x, y: x * y**2
+    assert grad(f, number)(3.0, 2.0).item() == 12
+    assert [g.item() for g in grad(f, [0, number])(3.0, 2.0)] == [4, 12]
+
+
 def test_the_dtype_is_that_of_the_primal() -> None:
     x = np.ones(2, np.float32)
     assert jvp(tl.exp, [x], [np.ones(2)])[1].dtype == np.float32
@@ -166,7 +193,21 @@ def test_the_dtype_is_that_of_the_primal() -> None:
     ("attempt", "error", "message"),
     [
         (lambda: jvp(tl.exp, [np.ones(2)], [np.ones(3)]), ValueError, r"shape: \(2,\), not \(3,\)"),
-        (lambda: jvp(tl.exp, [np.ones(2)], []), ValueError, r"each primal needs a tangent"),
+        (
+            lambda: jvp(tl.exp, [np.ones(2)], []),
+            ValueError,
+            r"each primal needs a tangent.* list of 1, not a list of 0",
+        ),
+        (lambda: jvp(lambda x: x["a"], [{"a": 1.0}], [1.0]), ValueError, "a dict of 'a', not float"),
+        (lambda: jvp(lambda x: x["a"], [{"a": 1.0}], [{"b": 1.0}]), ValueError, "a dict of 'a', not a dict of 'b'"),
+        (lambda: jvp(lambda x: x, [1.0], [{"q": 0.0}]), ValueError, "an array, not a dict of 'q'"),
+        (lambda: jvp(lambda x: x[0], [[1.0, None]], [[1.0, 1.0]]), ValueError, "None, not float"),
+        (lambda: jvp(tl.exp, np.ones(1), np.ones(1)), TypeError, "the primals are a list, .* not ndarray"),
+        (lambda: hvp(tl.exp, [1.0], np.ones(1)), TypeError, "the tangents are a list, .* not ndarray"),
+        (lambda: grad(lambda x, y: x * y, (0, 0))(3.0, 1.0), ValueError, r"argnums=\(0, 0\) names an argument twice"),
+        (lambda: grad(lambda x: x, (0, -1))(3.0), ValueError, "twice"),
+        (lambda: grad(lambda x: x, "x"), TypeError, "argnums must be the number .* not 'x'"),
+        (lambda: grad(lambda x: x, 0.0), TypeError, "argnums must be the number .* not 0.0"),
         (lambda: hvp(lambda x: x.sum(), [np.ones(2)], [1.0]), ValueError, r"\(2,\), not scalar"),
         (lambda: hvp(tl.exp, [np.ones(2)], [np.ones(2)]), ValueError, "2 elements"),
         (lambda: jvp(lambda x: (x, x), [1.0], [1.0]), TypeError, "must return a tensor, not tuple"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from .op import ARRAYS, GRADIENTS, Op, is_recording, recording, unbroadcast
 from .ops.elementwise import astype, positive
 from .ops.shape import reshape, stack
 from .tensor import Node, Tensor, as_array, describe, history, leaf_node, new_tensor, shape_text
-from .tree import leaves, rebuild
+from .tree import leaves, matched, rebuild
 
 
 def gradients(y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_graph: bool = False) -> list[Tensor]:
@@ -57,8 +58,10 @@ def backward(y: Tensor, gradient: Any = None) -> None:
     """
     for node, g in pull_back(*_start(y, gradient, False), None, False, release=True).values():
         if (tensor := node.leaf()) is not None:
-            new = _gradient_of(node, g)
-            tensor.grad = new if tensor.grad is None else new_tensor(np.asarray(tensor.grad._data + new._data), None)
+            new, old = _gradient_of(node, g), tensor.grad
+            if old is not None and not isinstance(old, Tensor):
+                raise TypeError(f"the .grad of {describe(tensor)} must be a Tensor or None, not {type(old).__name__}")
+            tensor.grad = new if old is None else new_tensor(np.asarray(old._data + new._data), None)
 
 
 Tensor.backward = backward  # type: ignore[method-assign, assignment]
@@ -149,14 +152,16 @@ def jvp(f: Callable[..., Tensor], primals: Sequence[Any], tangents: Sequence[Any
     >>> jvp(lambda x: x**2, [np.array([1.0, 2.0])], [np.array([1.0, 10.0])])[1]
     Tensor([ 2., 40.], dtype=float64)
     """
+    flat = _tangents(primals, tangents)
     y, fresh, nested = _run(f, primals, {}, range(len(primals)))
     y = _tensor(y)
+    recorded = nested or (is_recording() and any(isinstance(v, Tensor) and v.requires_grad for v in flat))
     with recording(GRADIENTS):
         w = new_tensor(np.ones_like(y._data), None)
         w._node = leaf_node(w, requires_grad=True, name=None)
-        part = _inner(_pulled(y, _flat(fresh), w, True), tangents)
-        tangent = _pulled(part, [w], None, nested)[0]
-    return (y, tangent) if nested else (y.detach(), tangent.detach())
+        part = _inner(_pulled(y, _flat(fresh), w, True), flat)
+        tangent = _pulled(part, [w], None, recorded)[0]
+    return y if nested else y.detach(), tangent if recorded else tangent.detach()
 
 
 def hvp(f: Callable[..., Tensor], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
@@ -168,13 +173,23 @@ def hvp(f: Callable[..., Tensor], primals: Sequence[Any], tangents: Sequence[Any
     >>> hvp(lambda x: (x**3).sum(), [np.array([1.0, 2.0])], [np.array([1.0, 1.0])])
     (Tensor([ 6., 12.], dtype=float64),)
     """
-    every = tuple(range(len(primals)))
-    return grad(lambda *inputs: _inner(leaves(grad(f, every)(*inputs)), tangents), every)(*primals)  # type: ignore[no-any-return]
+    flat, every = _tangents(primals, tangents), tuple(range(len(primals)))
+    return grad(lambda *inputs: _inner(leaves(grad(f, every)(*inputs)), flat), every)(*primals)  # type: ignore[no-any-return]
 
 
-def _inner(slopes: Sequence[Tensor], tangents: Sequence[Any]) -> Tensor:
+def _tangents(primals: Any, tangents: Any) -> list[Any]:
+    """Return the leaves of the tangents, one for each leaf of the primals and in their order."""
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, list | tuple):
+            raise TypeError(f"the {name} are a list, one for each argument of the function, not {type(given).__name__}")
+    try:
+        return matched(primals, tangents)
+    except ValueError as error:
+        raise ValueError(f"each primal needs a tangent of its form: {error}") from None
+
+
+def _inner(slopes: Sequence[Tensor], flat: Sequence[Any]) -> Tensor:
     """Return Σ slope · tangent, and say so where they do not fit."""
-    flat = [leaf for tree in tangents for leaf in leaves(tree)]
     if [np.shape(v) for v in flat] != [g.shape for g in slopes]:
         given, expected = ([shape_text(np.shape(x)) for x in side] for side in (flat, slopes))
         raise ValueError(f"each primal needs a tangent of its shape: {', '.join(expected)}, not {', '.join(given)}")
@@ -188,9 +203,18 @@ def _differentiated(
     f: Callable[..., Any], argnums: int | Sequence[int], slopes_of: Callable[[Tensor, Any], list[Tensor]]
 ) -> Callable[..., Any]:
     """Return a function that gives f(*args) and, in the form of the result and then of the arguments, `slopes_of`."""
-    picked = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    try:
+        numbers = [index(i) for i in (argnums if isinstance(argnums, Sequence) else [argnums])]
+    except TypeError:
+        raise TypeError(f"argnums must be the number of an argument, or several, not {argnums!r}") from None
 
     def differentiated(*args: Any, **kwargs: Any) -> Any:
+        for i in numbers:
+            if not -len(args) <= i < len(args):
+                raise TypeError(f"argnums names argument {i}, but the function was called with {len(args)}")
+        picked = [i % len(args) for i in numbers]
+        if len(set(picked)) < len(picked):
+            raise ValueError(f"argnums={argnums} names an argument twice")
         y, fresh, nested = _run(f, args, kwargs, picked)
         pull = lambda part, w: _pulled(part, _flat(fresh), w, nested)
         forms = []
@@ -198,7 +222,7 @@ def _differentiated(
             for part in leaves(y):
                 found = iter(slopes_of(part, pull))
                 slopes = [rebuild(args[i], [next(found) for _ in xs]) for i, xs in zip(picked, fresh, strict=True)]
-                forms.append(slopes[0] if isinstance(argnums, int) else tuple(slopes))
+                forms.append(tuple(slopes) if isinstance(argnums, Sequence) else slopes[0])
         value = y if nested else rebuild(y, [part.detach() for part in leaves(y)])
         return value, rebuild(y, forms)
 
@@ -217,8 +241,6 @@ def _run(
     inputs, fresh = list(args), []
     with recording(GRADIENTS):
         for i in picked:
-            if not -len(args) <= i < len(args):
-                raise TypeError(f"argnums names argument {i}, but the function was called with {len(args)}")
             fresh.append([_fresh(x) for x in leaves(args[i])])
             inputs[i] = rebuild(args[i], fresh[-1])
         y = f(*inputs, **kwargs)
@@ -296,6 +318,7 @@ def pull_back(
     """
     useful = None if targets is None else _on_the_way(root, targets)
     reached: dict[int, list[Any]] = {root.serial: [root, seed]}
+    own: set[int] = set()  # of the gradients that are arrays made here, which may be added to in place
     queue = [-root.serial] if root.op is not None and root.serial > oldest else []
     with recording(GRADIENTS if create_graph else ARRAYS):
         while queue:
@@ -310,6 +333,8 @@ def pull_back(
                 out = node
             if op.saves:
                 params = {**params, "saved": None if create_graph else node.saved}
+            inputs = (values,) if op.variadic else values
+            add_to = None if create_graph else op.add_to
             for i, source in enumerate(node.sources):
                 if source is None:
                     continue
@@ -317,23 +342,43 @@ def pull_back(
                 if not source.requires_grad or (useful is not None and key not in useful):
                     continue
                 rule = op.vjps[i]
+                entry = reached.get(key)
                 if g is None or rule is None:
                     part = None  # the derivative is zero
+                elif add_to is not None and entry is not None and entry[1] is not None:
+                    if key not in own:
+                        before, entry[1] = entry[1], np.empty_like(entry[1], order="C")
+                        entry[1][...] = before
+                        own.add(key)
+                    add_to(entry[1], g, *inputs, **params)
+                    continue
                 else:
-                    part = rule(g, out, *values, **params) if params else rule(g, out, *values)
-                    if part.shape != source.shape or part.dtype is not source.dtype:
+                    try:
+                        part = rule(g, out, *inputs, **params) if params else rule(g, out, *inputs)
+                        fits = part.shape == source.shape and part.dtype is source.dtype
+                    except (TypeError, AttributeError) as error:
+                        raise TypeError(_misruled(op, i, error)) from error
+                    if not fits:
                         part = _fitted(part, source, op)
-                entry = reached.get(key)
                 if entry is None:
                     reached[key] = [source, part]
                     if source.op is not None and key > oldest:
                         heappush(queue, -key)
                 elif part is not None:
+                    own.discard(key)
                     entry[1] = part if entry[1] is None else entry[1] + part
             if release and g is not None and (g.nbytes > LARGE or getattr(values[0], "nbytes", 0) > LARGE):
                 node.values = [v if s is None or s.op is None else s for v, s in zip(values, node.sources, strict=True)]
                 node.out, node.saved, node.released = None, None, True
     return reached
+
+
+def _misruled(op: Op, i: int, error: Exception) -> str:
+    """Return what an error says where a rule fails, or gives something else than an array."""
+    return (
+        f"the rule of {op.name} for input {i} failed: {error}; a rule must return an array, and of what it names with "
+        "a leading underscore it knows only shape and dtype"
+    )
 
 
 LARGE = 1 << 16  # bytes; below, letting go costs more than it gains

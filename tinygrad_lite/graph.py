@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .op import EVERYTHING, Op, recording
-from .tensor import Node, Tensor, as_array, as_leaf, history, is_array
+from .tensor import Node, Tensor, as_array, as_leaf, history, is_array, new_tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Vertex:
 
     `kind` is "parameter" (a leaf that requires a gradient), "input" (another leaf), "number" (a Python number) or "op".
     `inputs` are the positions of its inputs in `Graph.vertices`, in order and with repeats; `name` is unique in the graph,
-    or None; `value` is None where it was not kept.
+    or None; `value` is None where it was not kept; `tensor` is what gradients are taken with respect to.
     """
 
     kind: str
@@ -36,6 +36,7 @@ class Vertex:
     params: Mapping[str, Any] = field(default_factory=dict)
     requires_grad: bool = False
     value: Any = field(default=None, repr=False, compare=False)
+    tensor: Tensor | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,9 @@ def graph_of(*outputs: Tensor, names: Mapping[int, str] | None = None) -> Graph:
         )
         kind = "op" if node.op is not None else "parameter" if node.requires_grad else "input"
         rest = {"op": node.op, "inputs": inputs, "params": node.params, "requires_grad": node.requires_grad}
-        place(id(node), kind, node.shape, node.dtype, node.name, value=values.get(id(node)), **rest)
+        value = values.get(id(node))
+        tensor = None if value is None else new_tensor(value, node)
+        place(id(node), kind, node.shape, node.dtype, node.name, value=value, tensor=tensor, **rest)
     ends = tuple(constant(y._data) if y._node is None else position[id(y._node)] for y in outputs)
     return Graph(tuple(vertices), ends)
 
@@ -128,7 +131,9 @@ def capture(f: Callable[..., Any], *inputs: Any, **kwargs: Any) -> Graph:
         try:
             result = f(*inputs, **kwargs)
         finally:
-            sys.setprofile(before)
+            sys.setprofile(before if before is None or callable(before) else None)
+            if hasattr(before, "enable"):  # cProfile's profiler is no function
+                before.enable()
     outputs = list(result.values()) if isinstance(result, dict) else result
     outputs = list(outputs) if isinstance(outputs, tuple | list) else [outputs]
     for y in outputs:

@@ -125,8 +125,10 @@ class Op:
     - `broadcasts`: the inputs broadcast, so a gradient may have to be summed back.
     - `saves`: forward returns (result, by-product); the rules get the by-product as `saved`, and None when they run on
       tensors, because then it must be computed from them to be differentiated.
-    - `variadic`: the function takes a list of arrays, or ends in `*arrays`; its one rule gets the number of the input first,
-      and does not read the value of that one.
+    - `variadic`: the function takes a list of arrays, or ends in `*arrays`; its one rule gets the number of the input first
+      and the inputs as one list, `rule(i, g, out, inputs, **params)`; it does not read the value of that one.
+    - `add_to(total, g, *inputs, **params)`: adds the gradient of the one input that has one to an array, in place.  Where a
+      tensor is picked from many times, a full array for each time would take quadratic time.
     - `composed`: the function is written in other ops, on tensors; it has no rules, since theirs are its derivative, and
       may return several tensors.
     """
@@ -146,6 +148,7 @@ class Op:
     broadcasts: bool = False
     saves: bool = False
     variadic: bool = False
+    add_to: Callable[..., None] | None = None
     composed: bool = False
     face: Callable[..., Any] = field(init=False)
     plans: dict[int, Plan] = field(default_factory=dict)
@@ -168,7 +171,7 @@ class Op:
         """Tell which values must be kept for the rules of the wanted inputs (bit i: input i), and remember it."""
         which = [i for i in range(inputs) if wanted >> i & 1]
         if isinstance(self.vjps, Each):  # one rule for all, which does not read the value of its own input
-            reads = _values_read(self.vjps[0], inputs) - (set(which) if len(which) == 1 else set())
+            reads = _values_read(self.vjps[0], inputs, each=True) - (set(which) if len(which) == 1 else set())
         else:
             reads = set().union(*(_values_read(rule, inputs) for i in which if (rule := self.vjps[i]) is not None))
         plan = Plan(tuple(i for i in range(inputs) if i not in reads), OUT in reads)
@@ -212,14 +215,11 @@ def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable
 
     def register(function: Callable[P, Any]) -> Callable[P, Tensor]:
         name = function.__name__
-        if name in REGISTRY:
-            raise ValueError(f"an op named {name!r} is registered already; choose another name")
-        if name in vars(Tensor):
-            raise ValueError(f"a Tensor has {name!r} already; choose another name for the op")
         body: Callable[..., Any] = function
         record = Op(name, body, inspect.signature(function), vjps, **fields)
         record.latex = record.latex or record.text
         record.domain = record.domain or (REAL,) * max(len(vjps), inputs)
+        _check_record(record, vjps)
         if record.variadic:
             first = before_operands(record)
             one_list = lambda *arrays, **params: body(arrays, **params)
@@ -245,6 +245,28 @@ def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable
         return face
 
     return register
+
+
+def _check_record(op: Op, rules: Sequence[Rule | None]) -> None:
+    """Refuse an op whose names are taken, or whose rules do not take what they will be given."""
+    if op.name in REGISTRY:
+        raise ValueError(f"an op named {op.name!r} is registered already; choose another name")
+    if op.name in vars(Tensor):
+        raise ValueError(f"a Tensor has {op.name!r} already; choose another name for the op")
+    if op.numpy in ANSWERS:
+        raise ValueError(f"{op.name}: np.{op.numpy.__name__} is answered by {ANSWERS[op.numpy].name} already")  # type: ignore[union-attr]
+    names, before = list(op.signature.parameters), before_operands(op)
+    if len(rules) > len(names):
+        raise TypeError(f"{op.name}({', '.join(names)}) has {len(rules)} rules; give one for each input")
+    arrays = ["inputs"] if op.variadic else names[: len(op.domain)]
+    params = [*(names[len(op.domain) :] if before is None else before), *(["saved"] if op.saves else [])]
+    given = [*(["i"] if op.variadic else []), "g", "out", *arrays]
+    for rule in rules:
+        if rule is not None:
+            try:
+                inspect.signature(rule).bind(*given, **dict.fromkeys(params))
+            except TypeError as error:
+                raise TypeError(f"{op.name}: a rule is called as rule({', '.join(given + params)}): {error}") from None
 
 
 def composed(inputs: int = 1, **fields: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -311,7 +333,12 @@ def _composed(op: Op, function: Callable[..., Any]) -> Callable[..., Any]:
             kwargs = _bound(op, args, kwargs)
             args = tuple([kwargs.pop(name) for name in names[:count]])
         tensors = [x if type(x) in NUMBERS and count > 1 else _as_tensor(op, x) for x in args[:count]]
-        return function(*tensors, *args[count:], **kwargs)
+        try:
+            return function(*tensors, *args[count:], **kwargs)
+        except REFUSALS as error:
+            if op.name in str(error):
+                raise
+            raise _kind(error)(f"{op.name}: {error}") from error
 
     return update_wrapper(face, function)
 
@@ -352,13 +379,12 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         values = _as_arrays(op, values)
     try:
         out = op.forward(*values, **params) if params else op.forward(*values)
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
-        kind = next((k for k in (IndexError, ValueError) if isinstance(error, k)), TypeError)
-        raise kind(explain(op, inputs, params, error)) from error
-    if op.saves:
-        out, saved = out
-    if type(out) is not ndarray and isinstance(out, np.generic):
-        out = np.asarray(out)
+        if op.saves:
+            out, saved = out
+    except REFUSALS as error:
+        raise _kind(error)(explain(op, inputs, params, error)) from error
+    if type(out) is not ndarray:
+        out = np.asarray(out) if isinstance(out, np.generic) else _whole(op, out)
     now = _mode.get()
     if now is GRADIENTS:
         if not wanted or not op.vjps or out.dtype.kind != "f":
@@ -399,6 +425,21 @@ def _as_arrays(op: Op, values: list[Any]) -> list[Any]:
     return [as_array(value, dtype) if type(value) in NUMBERS else value for value in values]
 
 
+REFUSALS = (ValueError, TypeError, IndexError, AttributeError, OverflowError)  # what NumPy says of a wrong operand
+
+
+def _kind(error: Exception) -> type[Exception]:
+    return next((kind for kind in (IndexError, ValueError, OverflowError) if isinstance(error, kind)), TypeError)
+
+
+def _whole(op: Op, out: Any) -> Any:
+    """Refuse what a forward pass must not return."""
+    if is_array(out):
+        return out
+    hint = "; it gets arrays, and is written in NumPy's functions" if isinstance(out, Tensor) else ""
+    raise TypeError(f"{op.name}: the function under @op must return an array, not {type(out).__name__}{hint}")
+
+
 def _checked(op: Op, out: Any) -> Any:
     """Refuse results that no tensor holds."""
     if out.dtype.kind not in "fiub":
@@ -427,16 +468,12 @@ def _broadcast_axes(to: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[
     return (*range(new), *(i + new for i, n in enumerate(shape) if n != to[i + new])), new == 0
 
 
-def _values_read(rule: Rule, inputs: int) -> set[int]:
+def _values_read(rule: Rule, inputs: int, each: bool = False) -> set[int]:
     """Tell from the names of its arguments which values a rule reads (a leading underscore: not); OUT is the result."""
-    read = set()
-    parameters = list(inspect.signature(rule).parameters.values())[1:]
-    for i, p in enumerate(parameters[: inputs + 1], OUT):
-        if not p.name.startswith("_"):
-            read |= set(range(i, inputs)) if p.kind is p.VAR_POSITIONAL else {i}
-        if p.kind is p.VAR_POSITIONAL:
-            break
-    return read
+    names = list(inspect.signature(rule).parameters)[1:]
+    if each:
+        names = [names[0], *[names[1]] * inputs]
+    return {i for i, name in enumerate(names[: inputs + 1], OUT) if not name.startswith("_")}
 
 
 def _plain(op: Op, x: Any, alone: bool) -> Any:

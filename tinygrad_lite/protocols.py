@@ -1,34 +1,31 @@
 """NumPy's protocols: `np.exp(t)`, `np.sum(t, axis=0)` and `array * t` are recorded like our own ops.
 
-An op answers to the function in its record, `numpy=`.  Here stand the functions that take other arguments than our ops do,
-and those that ask about values without a derivative.
+An op answers to the function in its record, `numpy=`: its inputs by their place and its parameters by their names; what
+else NumPy's function takes must be left at its default.  Here stand the functions that mean something else by a name, and
+those that ask about values without a derivative.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
-from .op import ANSWERS
+from .op import ANSWERS, REGISTRY, Op
 from .ops.elementwise import clip
 from .ops.indexing import gather
+from .ops.linear import diagonal, einsum, trace
 from .ops.reduction import norm, std, var
-from .ops.shape import concatenate, flatten, pad
+from .ops.shape import concatenate, pad, swapaxes
 from .tensor import Tensor
 
 
 def _spread(op: Any) -> Callable[..., Tensor]:
-    def measure(
-        a: Any,
-        axis: Any = None,
-        *,
-        ddof: float = 0,
-        keepdims: bool = False,
-        correction: float | None = None,
-    ) -> Tensor:
-        return op(a, axis, ddof if correction is None else correction, keepdims)  # type: ignore[no-any-return]
+    def measure(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, correction: float = 0) -> Tensor:
+        return op(a, axis, ddof or correction, keepdims)  # type: ignore[no-any-return]
 
     return measure
 
@@ -58,13 +55,24 @@ TRANSLATED: dict[Any, Callable[..., Any]] = {
     np.std: _spread(std),
     np.linalg.norm: _norm,
     np.take_along_axis: lambda arr, indices, axis=-1: gather(arr, axis, indices),
-    np.clip: lambda a, a_min=None, a_max=None, *, min=None, max=None: clip(
+    np.clip: lambda a, a_min=None, a_max=None, min=None, max=None: clip(
         a, a_min if min is None else min, a_max if max is None else max
     ),
     np.pad: lambda array, pad_width, mode="constant", constant_values=0: pad(array, pad_width, mode, constant_values),
-    np.ravel: lambda a: flatten(a),
+    np.einsum: lambda *operands, optimize=True: einsum(*operands),  # noqa: ARG005 -- ours always is optimised
+    np.linalg.trace: lambda x, offset=0: trace(x, offset, -2, -1),
+    np.linalg.diagonal: lambda x, offset=0: diagonal(x, offset, -2, -1),
+    np.linalg.matrix_transpose: lambda x: swapaxes(x, -1, -2),
+    np.matrix_transpose: lambda x: swapaxes(x, -1, -2),
     np.vstack: _joined(0, 2),
     np.hstack: _joined(1, 1),
+}
+
+ANSWERS |= {
+    np.amax: REGISTRY["max"],
+    np.amin: REGISTRY["min"],
+    np.linalg.outer: REGISTRY["outer"],
+    np.linalg.matmul: REGISTRY["matmul"],
 }
 
 # What is asked of the values, and answered with plain ones.
@@ -84,7 +92,36 @@ def _array_function(_tensor: Tensor, function: Any, _types: Any, args: Any, kwar
             f"np.{function.__name__} is not among the functions that are recorded; use one of tinygrad_lite's, or pass "
             "t.numpy() where no gradient is needed"
         )
-    return answer(*args, **kwargs)
+    return answer(*args, **kwargs) if isinstance(function, np.ufunc) else _answered(function, answer, args, kwargs)
+
+
+@cache
+def _parameters(function: Any) -> tuple[dict[str, Any], bool]:
+    """Return the parameters of a function with their defaults, and whether it takes any number of arrays."""
+    try:
+        found = signature(function).parameters.values()
+    except ValueError:  # a function in C, of which NumPy before 2.4 does not tell
+        return {}, True
+    return {p.name: p.default for p in found}, any(p.kind is p.VAR_POSITIONAL for p in found)
+
+
+def _answered(function: Any, answer: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Call what answers to a NumPy function, with those arguments of the function that it takes."""
+    theirs, starred = _parameters(function)
+    if starred:
+        return answer(*args, **kwargs)
+    inputs = list(theirs)[: len(answer.domain)] if isinstance(answer, Op) else []  # these go by their place
+    ours: Any = answer.signature.parameters if isinstance(answer, Op) else _parameters(answer)[0]
+    given = {**dict(zip(theirs, args, strict=False)), **kwargs}
+    places = [given.pop(name) for name in inputs if name in given]
+    for name, value in list(given.items()):
+        if name not in ours:
+            default = theirs.get(name, signature)  # a value that nobody gives
+            if value is not default and not (isinstance(value, str) and value == default):
+                takes = ", ".join(n for n in theirs if n in ours or n in inputs)
+                raise TypeError(f"np.{function.__name__} of a tensor takes {takes}, but not {name}={value!r}")
+            del given[name]
+    return answer(*places, **given)
 
 
 def _plain(x: Any) -> Any:

@@ -327,6 +327,8 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     if is_array(data):
         if isinstance(data, np.ma.MaskedArray):
             raise TypeError("a masked array would lose its mask; fill it first with .filled(value)")
+        if isinstance(data, np.matrix):
+            raise TypeError("the * of an np.matrix is a matrix product, that of a tensor is not; take np.asarray(m)")
         data = np.asarray(data) if isinstance(data, np.ndarray) else data  # of a subclass: its plain array
         array = data if dtype is None else data.astype(dtype)
     else:
@@ -334,7 +336,7 @@ def as_array(data: Any, dtype: Any = None) -> Any:
             array = np.asarray(_unwrapped(data), dtype=dtype)
         except ValueError as error:
             raise ValueError(f"cannot make a tensor of this {type(data).__name__}: {error}") from None
-        if dtype is None and array.dtype == np.float64 and not _holds_array(data):
+        if dtype is None and array.dtype == np.float64 and not _holds_double(data):
             array = array.astype(np.float32)
     if array.dtype.kind not in "fiub":
         raise TypeError(
@@ -359,11 +361,11 @@ def _unwrapped(data: Any) -> Any:
     return data._data
 
 
-def _holds_array(data: Any) -> bool:
-    """Whether nested lists hold something that brings a dtype of its own."""
-    while isinstance(data, list | tuple) and data:
-        data = data[0]
-    return isinstance(data, np.generic | np.ndarray | Tensor)
+def _holds_double(data: Any) -> bool:
+    """Whether nested lists hold something whose own dtype is float64."""
+    if isinstance(data, list | tuple):
+        return any(map(_holds_double, data))
+    return getattr(data, "dtype", None) == np.float64
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -31,6 +31,33 @@ def rebuild(tree: Any, values: Sequence[Any]) -> Any:
     return _filled(tree, iter(values).__next__)
 
 
+def matched(tree: Any, other: Any) -> list[Any]:
+    """Return what `other`, of the same form, holds at the places of the leaves of `tree`, in their order.
+
+    Raises ValueError where it has another form.
+
+    >>> matched({"W": 1.0, "b": [2.0, 3.0]}, {"b": ["x", "y"], "W": "z"})
+    ['z', 'x', 'y']
+    """
+    if isinstance(tree, dict):
+        if not isinstance(other, dict) or set(tree) != set(other):
+            raise ValueError(f"a dict of {', '.join(map(repr, tree))}, not {_form(other)}")
+        return [leaf for name in tree for leaf in matched(tree[name], other[name])]
+    if isinstance(tree, list | tuple):
+        if not isinstance(other, list | tuple) or len(tree) != len(other):
+            raise ValueError(f"a {type(tree).__name__} of {len(tree)}, not {_form(other)}")
+        return [leaf for pair in zip(tree, other, strict=True) for leaf in matched(*pair)]
+    if (tree is None and other is not None) or isinstance(other, dict):
+        raise ValueError(f"{'None' if tree is None else 'an array'}, not {_form(other)}")
+    return [] if tree is None else [other]
+
+
+def _form(tree: Any) -> str:
+    if isinstance(tree, dict):
+        return f"a dict of {', '.join(map(repr, tree))}"
+    return f"a {type(tree).__name__} of {len(tree)}" if isinstance(tree, list | tuple) else type(tree).__name__
+
+
 def _filled(tree: Any, following: Callable[[], Any]) -> Any:
     if isinstance(tree, dict):
         return {name: _filled(part, following) for name, part in tree.items()}
@@ -42,4 +69,4 @@ def _filled(tree: Any, following: Callable[[], Any]) -> Any:
     return None if tree is None else following()
 
 
-__all__ = ["leaves", "rebuild"]
+__all__ = ["leaves", "matched", "rebuild"]

@@ -20,6 +20,7 @@ def tan_case(rng: Random, shape: Shape) -> Case:
 CASES: dict[str, Make] = {
     "tan": tan_case,
     "round": lambda rng, s: Case([s], {"decimals": int(rng.choice([0, 0, -1, -2]))}),
+    "masked": lambda rng, s: Case([s, rng.random(s) < 0.5], {}),
 }
 
 
@@ -29,6 +30,8 @@ DEFINITIONS: dict[str, Callable[..., Any]] = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "rsqrt": lambda x: x**-0.5,
     "erf": np.vectorize(math.erf, otypes=[np.float64]),
+    "normal_cdf": np.vectorize(lambda x: math.erfc(-x / math.sqrt(2)) / 2, otypes=[np.float64]),
+    "masked": lambda x, mask: np.where(mask, x, 0),
 }
 
 # Name, function, inputs, and the gradients of its sum.

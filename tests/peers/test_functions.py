@@ -257,3 +257,15 @@ def test_two_variables_and_rounding_answer_to_numpy_and_python() -> None:
     np.testing.assert_array_equal(round(x, 1).numpy(), np.round(x.numpy(), 1))
     np.testing.assert_array_equal(np.round(x, decimals=1).numpy(), np.round(x.numpy(), 1))
     np.testing.assert_array_equal(round(x).numpy(), [0, -1])
+
+
+@pytest.mark.parametrize("name", ["relu", "relu6", "hardtanh"])
+@pytest.mark.parametrize("incoming", [np.inf, np.nan])
+def test_an_infinite_gradient_passes_only_where_something_was_selected(name: str, incoming: float) -> None:
+    values = np.array([-2.0, -1.0, 0.0, 0.5, 6.0, 7.0], np.float32)
+    x, t = tl.Tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+    weight = np.full_like(values, incoming)
+    (expected,) = torch.autograd.grad(getattr(F, name)(t), t, torch.tensor(weight))
+    for create_graph in (False, True):
+        (g,) = tl.gradients(getattr(tl, name)(x), [x], weight, create_graph=create_graph)
+        np.testing.assert_array_equal(g.numpy(), expected.numpy())

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..op import op
-from ..tensor import ArrayLike
-from .functions import abs, erf, exp, floating, logistic, normal_cdf, relu, sigmoid, square, step, tanh
+from ..tensor import ArrayLike, Tensor
+from .functions import abs, exp, floating, gaussian, logistic, masked, normal_cdf, relu, sigmoid, square, step, tanh
 
 __all__ = [
     "celu", "elu", "gelu", "hardtanh", "leaky_relu", "logsigmoid", "mish", "relu6", "selu", "silu", "softplus", "softsign",
@@ -43,7 +43,7 @@ def leaky_relu(x: ArrayLike, negative_slope: float = 0.01) -> Any:
 
 def _inside(g: Any, x: Any, low: float, high: float) -> Any:
     """Pass g on where low < x < high."""
-    return g * (x > low) * (x < high)
+    return masked(masked(g, x > low), x < high) if isinstance(x, Tensor) else masked(g, (x > low) & (x < high))
 
 
 def _nearer(x: Any, low: float, high: float) -> Any:
@@ -100,7 +100,8 @@ def _exponential(x: Any, alpha: float, width: float = 1.0) -> Any:
 
 def _exponential_slope(x: Any, alpha: float) -> Any:
     """Return 1 where x > 0 and alpha exp(x) elsewhere; the derivative of this at 0 is 0, as in PyTorch."""
-    return (1 - alpha) * step(x) + alpha * exp(-relu(-x))
+    left = exp(-relu(-x))
+    return left if alpha == 1 else step(x) + alpha * ((1 - step(x)) * left)
 
 
 @op(
@@ -159,18 +160,19 @@ def selu(x: ArrayLike) -> Any:
 
 
 def _gelu_angle(x: Any) -> Any:
-    """Return u for which Φ(x) ≈ (1 + tanh u) / 2 (Hendrycks, Gimpel, 2016)."""
-    return math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
+    """Return u for which Φ(x) ≈ σ(u) = (1 + tanh(u / 2)) / 2 (Hendrycks, Gimpel, 2016)."""
+    return math.sqrt(8 / math.pi) * (x + 0.044715 * x * x * x)
 
 
 def _gelu(g: Any, _out: Any, x: Any, approximate: str, saved: Any) -> Any:
     """d(x Φ(x))/dx = Φ(x) + x Φ'(x)."""
     if approximate == "none":
-        cdf = saved if saved is not None else 0.5 + 0.5 * erf(x * math.sqrt(0.5))
+        cdf = saved if saved is not None else normal_cdf(x)
         density = exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
     else:
-        cdf = saved if saved is not None else 0.5 + 0.5 * tanh(_gelu_angle(x))
-        density = cdf * (1 - cdf) * (math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * x * x))
+        u = _gelu_angle(x) if saved is None else None
+        cdf, rest = (saved, 1 - saved) if u is None else (sigmoid(u), sigmoid(-u))
+        density = cdf * rest * (math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * x * x))
     return g * (cdf + x * density)
 
 
@@ -186,9 +188,9 @@ def gelu(x: ArrayLike, approximate: str = "none") -> Any:
     """
     x = floating(x)
     if approximate == "none":
-        cdf = normal_cdf(x)
+        cdf = gaussian(x)
     elif approximate == "tanh":
-        cdf = 0.5 + 0.5 * np.tanh(_gelu_angle(x))
+        cdf = logistic(_gelu_angle(x))  # keeps its digits on the left
     else:
         raise ValueError(f'approximate is "none" or "tanh", not {approximate!r}')
     return x * cdf, cdf
@@ -255,7 +257,12 @@ def softplus(x: ArrayLike, beta: float = 1.0) -> Any:
     return np.maximum(x, 0) + np.log1p(np.exp(-beta * np.abs(x))) / beta
 
 
-@op(lambda g, _out, x: g * sigmoid(-x), text="log σ({0})", latex=r"\log\sigma({0})")
+def _rest(x: Any) -> Any:
+    """Return σ(−x); on tensors as the exponential of its logarithm, whose derivative does not cancel where σ(−x) is 1."""
+    return exp(logsigmoid(-x)) if isinstance(x, Tensor) else sigmoid(-x)
+
+
+@op(lambda g, _out, x: g * _rest(x), text="log σ({0})", latex=r"\log\sigma({0})")
 def logsigmoid(x: ArrayLike) -> Any:
     """Return log σ(x) = −log(1 + e⁻ˣ), without overflow and without log 0.
 

@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ..op import PRODUCT, composed, op
 from ..tensor import ArrayLike, describe
 from .elementwise import astype
+from .functions import masked
 from .indexing import scatter
 from .shape import reshape
 
@@ -283,7 +284,7 @@ def _pooling(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any) -> 
 
 def _parts(x: Any, kernel: Axes, stride: Axes, padding: Padding) -> list[Any]:
     """Return, for each offset in the kernel, the elements that the windows have there; in the padding lies −∞."""
-    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    lowest = -np.inf if x.dtype.kind == "f" else 0 if x.dtype.kind == "b" else np.iinfo(x.dtype).min
     x = _padded(x, ((0, 0),) * (x.ndim - 2) + padding, lowest, "K")
     out = tuple((n - k) // s + 1 for n, k, s in zip(x.shape[-2:], kernel, stride, strict=True))
     return [x[(..., *place)] for _, place in _places(kernel, out, stride, (1, 1))]
@@ -319,7 +320,7 @@ def _to_first(g: Any, _out: Any, x: Any, kernel_size: Any, stride: Any, padding:
     share = np.empty_like(saved, dtype=g.dtype)
     share[...] = g  # in the order of x in memory: what follows is then four times as fast
     for k, (_, place) in enumerate(_places(kernel, g.shape[-2:], steps, (1, 1))):
-        out[(..., *place)] += share * (saved == k)
+        out[(..., *place)] += masked(share, saved == k)
     return out[(..., *_inside(x.shape[-2:], pads))]
 
 

@@ -160,28 +160,30 @@ def pow(a: ArrayLike, b: ArrayLike) -> Any:
     return a**b if isinstance(b, float | int) else np.power(a, b)  # ** is fast for 2, ½ and −1
 
 
-def _turn(part: Any, y: Any, x: Any) -> Any:
-    """Return part / (x² + y²), and 0 at the origin; both are scaled first, so that no square overflows or vanishes."""
-    size = abs(x) + abs(y)
-    origin = size == 0
-    size = where(origin, 1.0, size)
-    x, y = x / size, y / size
-    return part / size / (size * where(origin, 1.0, x * x + y * y))
+def _turn(g: Any, a: Any, b: Any) -> Any:
+    """Return g a / (a² + b²), and 0 at the origin and at infinity; both are scaled first, so that no square overflows."""
+    a, b = (np.asarray(x, g.dtype) if isinstance(x, float | int) else x for x in (a, b))
+    size = abs(a) + abs(b)
+    nowhere = (size == 0) + (size == math.inf)
+    if np.any(nowhere):
+        g, a, b, size = (where(nowhere, other, x) for other, x in ((0.0, g), (1.0, a), (1.0, b), (2.0, size)))
+    a, b = a / size, b / size
+    return g * a / size / (a * a + b * b)
 
 
 @binary(
-    lambda g, _out, y, x: _turn(g * x, y, x),
-    lambda g, _out, y, x: _turn(-g * y, y, x),
+    lambda g, _out, y, x: _turn(g, x, y),
+    lambda g, _out, y, x: _turn(-g, y, x),
     text="atan2({0}, {1})",
     latex=r"\mathrm{{atan2}}({0}, {1})",
     kink=lambda y, x: np.where(np.greater(x, 0), 1.0, y),
-    convention="the derivatives at the origin are 0; the jump along the negative x axis does not count",
+    convention="the derivatives at the origin and at infinity are 0; the jump along the negative x axis does not count",
     numpy=np.arctan2,
 )
 def atan2(y: ArrayLike, x: ArrayLike) -> Any:
     """Return the angle in [−π, π] between the x axis and the point (x, y); y comes first.
 
-    The derivatives at the origin are 0.
+    The derivatives at the origin and at infinity are 0.
 
     >>> atan2(Tensor([0.0, 1.0]), Tensor([1.0, 0.0])).numpy().round(3)
     array([0.   , 1.571], dtype=float32)
@@ -368,6 +370,11 @@ def not_equal(a: ArrayLike, b: ArrayLike) -> Any:
     Tensor([False,  True], dtype=bool)
     """
     return np.not_equal(a, b)
+
+
+def as_floats(x: Any, dtype: Any) -> Any:
+    """Return integers and booleans in a float dtype, since they would promote float32; floats as they are."""
+    return x if x.dtype.kind == "f" else astype(x, dtype)
 
 
 @op(lambda g, _out, _x, dtype: g, text="astype({0}, {dtype})", latex="{0}", numpy=np.astype)

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..op import NONZERO, POSITIVE, POWER, UNIT, Domain, op
-from ..tensor import ArrayLike
+from ..op import NONZERO, POSITIVE, POWER, PRODUCT, UNIT, Domain, op
+from ..tensor import ArrayLike, Tensor, is_array
 
 __all__ = [
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "cos", "cosh", "erf", "exp", "exp2", "expm1", "floor",
-    "log", "log10", "log1p", "log2", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "sqrt",
-    "square", "step", "tan", "tanh",
+    "log", "log10", "log1p", "log2", "masked", "normal_cdf", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign",
+    "sin", "sinh", "sqrt", "square", "step", "tan", "tanh",
 ]  # fmt: skip
 
 LN2, LN10 = math.log(2), math.log(10)
@@ -202,7 +202,7 @@ def tan(x: ArrayLike) -> Any:
 
 
 @op(
-    lambda g, _out, x: g / sqrt((1 - x) * (1 + x)),
+    lambda g, _out, x: g / sqrt(1 - x * x),  # (1 − x) (1 + x) would be exact at ±1, but its derivative cancels at 0
     text="arcsin({0})",
     latex=r"\arcsin({0})",
     domain=(UNIT,),
@@ -218,7 +218,7 @@ def asin(x: ArrayLike) -> Any:
 
 
 @op(
-    lambda g, _out, x: -g / sqrt((1 - x) * (1 + x)),
+    lambda g, _out, x: -g / sqrt(1 - x * x),
     text="arccos({0})",
     latex=r"\arccos({0})",
     domain=(UNIT,),
@@ -300,7 +300,7 @@ def acosh(x: ArrayLike) -> Any:
 
 
 @op(
-    lambda g, _out, x: g / ((1 - x) * (1 + x)),
+    lambda g, _out, x: g / (1 - x * x),
     text="artanh({0})",
     latex=r"\mathrm{{artanh}}({0})",
     domain=(UNIT,),
@@ -372,8 +372,8 @@ def _erf(x: Any, complement: bool) -> Any:
     return near * (1 - center) + (1 - near) * (double + (1 - double) * tail)  # erfc(x) = 2 − erfc(−x)
 
 
-def normal_cdf(x: Any) -> Any:
-    """Return Φ(x) of a plain array, the probability that a standard normal variable is below x."""
+def gaussian(x: Any) -> Any:
+    """Return Φ(x) of a plain array: (1 + erf(x / √2)) / 2 without cancellation."""
     return 0.5 * _erf(x * -math.sqrt(0.5), complement=True)
 
 
@@ -397,6 +397,16 @@ def erf(x: ArrayLike) -> Any:
     return _erf(floating(x), complement=False)
 
 
+@op(lambda g, _out, x: g * (exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))), text="Φ({0})", latex=r"\Phi({0})")
+def normal_cdf(x: ArrayLike) -> Any:
+    """Return Φ(x), the probability that a standard normal variable is below x; it keeps its digits where it is tiny.
+
+    >>> normal_cdf(Tensor([-1.0, 0.0])).numpy().round(3)
+    array([0.159, 0.5  ], dtype=float32)
+    """
+    return gaussian(floating(x))
+
+
 @op(lambda g, out, _x: g * out * (1 - out), text="σ({0})", latex=r"\sigma({0})")
 def sigmoid(x: ArrayLike) -> Any:
     """Return the logistic function 1 / (1 + e⁻ˣ), without overflow at either end.
@@ -411,7 +421,7 @@ def sigmoid(x: ArrayLike) -> Any:
 
 
 @op(
-    lambda g, _out, x: g * step(x),
+    lambda g, _out, x: masked(g, step(x) if isinstance(x, Tensor) else x > 0),  # arrays: a boolean mask is faster
     text="ReLU({0})",
     latex=r"\mathrm{{ReLU}}({0})",
     kink=lambda x: x,
@@ -424,6 +434,32 @@ def relu(x: ArrayLike) -> Any:
     Tensor([0., 0., 2.], dtype=float32)
     """
     return np.maximum(x, 0)
+
+
+@op(
+    lambda g, _out, _x, mask: masked(g, mask),
+    None,
+    text="{0} ⊙ {1}",
+    latex=r"{0} \odot {1}",
+    precedence=PRODUCT,
+)
+def masked(x: ArrayLike, mask: ArrayLike) -> Any:
+    """Return x where the mask holds, and 0 elsewhere, also where x is infinite or NaN; x ⊙ mask would be NaN there.
+
+    Raises ValueError where the shapes differ.
+
+    >>> masked(Tensor([np.inf, np.inf, 2.0]), np.array([False, True, True]))
+    Tensor([ 0., inf,  2.], dtype=float32)
+    """
+    if np.shape(mask) != np.shape(x):
+        raise ValueError("the mask must have the shape of x; broadcast_to it first")
+    mask = mask if getattr(mask, "dtype", None) == np.bool_ else np.not_equal(mask, 0)
+    size = x.dtype.itemsize if is_array(x) and x.size > 1000 else 0
+    if size not in (2, 4, 8):
+        return np.where(mask, x, 0)
+    bits = np.negative(mask.view(np.int8)).astype(f"i{size}")  # all 1 or all 0: ten times as fast as np.where
+    bits &= x.view(bits.dtype)
+    return bits.view(x.dtype)
 
 
 @op(None, text="ReLU'({0})", latex=r"\mathrm{{ReLU}}'({0})", domain=(NONZERO,))

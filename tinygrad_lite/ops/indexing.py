@@ -39,6 +39,7 @@ def _parts(index: Any) -> tuple[Any, ...]:
     lambda g, _out, _x, index: scatter(g, index, _x.shape),
     text="{0}[{index}]",
     latex="{0}[{index}]",
+    add_to=lambda total, g, _x, index: add_at(total, index, g),
 )
 def getitem(x: ArrayLike, index: Any) -> Any:
     """Pick elements as NumPy does: `x[0]`, `x[:, 1:3]`, `x[mask]`, `x[[0, 0, 2]]` (repeats add up their gradients).
@@ -58,12 +59,18 @@ def scatter(x: ArrayLike, index: Any, shape: Shape) -> Any:
     >>> scatter(Tensor([1.0, 2.0]), [1, 1], (3,))
     Tensor([0., 3., 0.], dtype=float32)
     """
-    out = np.zeros_like(x, shape=shape, order="C")  # so that its flat form below is a view
-    parts = _parts(index)
+    out = np.zeros_like(x, shape=shape, order="C")
+    add_at(out, index, x)
+    return out
+
+
+def add_at(out: Any, index: Any, x: Any) -> None:
+    """Add x to the elements of the array `out`, which lies in memory in row-major order, at `index`; repeats add up."""
+    parts, shape = _parts(index), out.shape
     if not any(is_array(part) and part.ndim and part.dtype.kind in "iu" for part in parts):
         _check_shape(x, out[parts].shape)
-        out[parts] = x  # slices and masks pick no element twice
-        return out
+        out[parts] += x  # slices and masks pick no element twice
+        return
     if parts[-1] is Ellipsis:
         parts = parts[:-1]
     # The index picks rows: along the axes behind those that it names, everything is picked.
@@ -72,12 +79,11 @@ def scatter(x: ArrayLike, index: Any, shape: Shape) -> Any:
     if 8 * x.size < count:  # too few to be worth the numbering of all rows
         _check_shape(x, np.broadcast_to(False, shape)[parts].shape)
         np.add.at(out, parts, x)
-        return out
+        return
     rows = np.arange(count).reshape(shape[:named])[parts]
     _check_shape(x, rows.shape + tuple(shape[named:]))
     places = rows.reshape(-1, 1) * width + np.arange(width)
     np.add.at(out.reshape(-1), places.reshape(-1), x.reshape(-1))  # with a flat index it is many times faster
-    return out
 
 
 def _axes_of(part: Any) -> int:

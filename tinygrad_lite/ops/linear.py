@@ -292,7 +292,7 @@ def _plan(subscripts: str, shapes: tuple[Shape, ...]) -> Callable[[Sequence[Any]
     return run
 
 
-def _einsum_rule(i: int, g: Any, _out: Any, *others: Any, subscripts: str) -> Any:
+def _einsum_rule(i: int, g: Any, _out: Any, others: Sequence[Any], subscripts: str) -> Any:
     """∂/∂xᵢ of an einsum: the einsum of g with the other operands.
 
     Of an index that xᵢ has twice, the second is renamed and tied to the first by an identity matrix.  Along an index that

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..op import composed, op
 from ..tensor import ArrayLike, Tensor, describe
-from .elementwise import astype, clip, where
+from .elementwise import as_floats, clip, where
 from .functions import abs, exp, log, relu, sigmoid
 from .indexing import gather, one_hot
 from .reduction import kept, log_softmax, mean, softmax, sum
@@ -83,7 +84,8 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike, axis: int = -1) 
 
 def _check_classes(z: Any, y: Any, axis: int, alternative: str = "") -> None:
     """Check integer labels: one per sample, each a class."""
-    expected = tuple(n for i, n in enumerate(z.shape) if i != axis % z.ndim)
+    axis = normalize_axis_index(axis, z.ndim, "axis")
+    expected = tuple(n for i, n in enumerate(z.shape) if i != axis)
     if y.dtype.kind not in "iu" or y.shape != expected:
         raise ValueError(f"labels must be {alternative}integers of shape {expected}, not {y.dtype} of shape {y.shape}")
     if y.size and not (y.min() >= 0 and y.max() < z.shape[axis]):
@@ -122,7 +124,7 @@ def cross_entropy(
     elif ignore_index >= 0:
         raise ValueError(f"cross_entropy: ignore_index={ignore_index} needs integer labels, not one weight per class")
     else:
-        labels = _floats(labels, logits)
+        labels = as_floats(labels, logits.dtype)
     if label_smoothing:
         labels = (1 - label_smoothing) * labels + label_smoothing / logits.shape[axis]
     return _reduced("cross_entropy", softmax_cross_entropy(logits, labels, axis=axis), reduction, counts)
@@ -190,7 +192,7 @@ def binary_cross_entropy_with_logits(logits: ArrayLike, labels: ArrayLike, reduc
     """
     name = "binary_cross_entropy_with_logits"
     z, y = _matched(name, logits, labels)
-    return _reduced(name, sigmoid_cross_entropy(z, _floats(y, z)), reduction)
+    return _reduced(name, sigmoid_cross_entropy(z, y), reduction)
 
 
 @composed(inputs=2, kink=lambda s, y, reduction: 1 - y * s, convention="the derivative at the margin is 0")
@@ -205,7 +207,7 @@ def hinge(scores: ArrayLike, labels: ArrayLike, reduction: str = "mean") -> Any:
     s, y = _matched("hinge", scores, labels)
     if not np.all(np.absolute(y.numpy()) == 1):
         raise ValueError("hinge: the labels must be −1 or 1; 2 y − 1 makes them of 0 and 1")
-    return _reduced("hinge", relu(1 - _floats(y, s) * s), reduction)
+    return _reduced("hinge", relu(1 - y * s), reduction)
 
 
 # --- numbers and distributions ----------------------------------------------------------------------------------------
@@ -294,12 +296,8 @@ def _matched(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
             "belong together; reshape one of them, or broadcast_to if that is meant"
         )
     x, y = (part if isinstance(part, Tensor) else Tensor(part) for part in (a, b))
-    return x, y
-
-
-def _floats(labels: Any, like: Any) -> Any:
-    """Return labels as floats: integers and booleans would promote float32."""
-    return labels if labels.dtype.kind == "f" else astype(labels, like.dtype)
+    floats = next((part.dtype for part in (x, y) if part.dtype.kind == "f"), None)
+    return (x, y) if floats is None else (as_floats(x, floats), as_floats(y, floats))
 
 
 def _reduced(name: str, losses: Any, reduction: str, counts: Any = None) -> Any:

@@ -10,11 +10,11 @@ import numpy as np
 from ..op import composed, op
 from ..random import generator
 from ..tensor import ArrayLike, Tensor, as_array, new_tensor, shape_text
-from .elementwise import where
+from .elementwise import as_floats, astype, where
 from .functions import floating, sqrt
-from .indexing import scatter
+from .indexing import add_at, scatter
 from .linear import matmul
-from .reduction import Axis, axes_of, softmax, sum
+from .reduction import HALF, Axis, axes_of, softmax, sum, wide
 from .shape import reshape, swapaxes
 
 __all__ = ["batch_norm", "dropout", "embedding", "layer_norm", "scaled_dot_product_attention", "standardize"]
@@ -45,6 +45,7 @@ def dropout(x: ArrayLike, p: float = 0.5, training: bool = True, seed: int | Non
     None,
     lambda g, _out, index, _weight: scatter(g, index, _weight.shape),
     text="{1}[{0}]",
+    add_to=lambda total, g, index, _weight: add_at(total, index, g),
 )
 def embedding(index: ArrayLike, weight: ArrayLike) -> Any:
     """Return the rows of the table `weight` that integers of any shape number: shape of the index × shape of a row.
@@ -83,6 +84,9 @@ def _average(x: Any, axis: Axis) -> Any:
 
 def _standardize_vjp(g: Any, out: Any, x: Any, axis: Axis, eps: float, saved: Any) -> Any:
     """∂L/∂x = (g − mean(g) − out mean(g out)) / √(var + eps): g without what the mean and the variance take away."""
+    if g.dtype == HALF:  # its sums and squares overflow early
+        g, out, x = (astype(a, np.float32) for a in (g, out, x))
+        return astype(_standardize_vjp(g, out, x, axis, eps, saved), HALF)
     if saved is None:
         deviation = x - _average(x, axis)
         spread = sqrt(_average(deviation * deviation, axis) + eps)
@@ -110,12 +114,11 @@ def standardize(x: ArrayLike, axis: Axis = -1, eps: float = 1e-5) -> Any:
     >>> standardize(Tensor([1.0, 2.0, 3.0])).numpy().round(3)
     array([-1.225,  0.   ,  1.225], dtype=float32)
     """
-    x = floating(x)
-    n = _count(x, axis)
+    n, x, dtype = _count(x, axis), wide(x), floating(x).dtype
     out = x - np.add.reduce(x, axis=axis, keepdims=True) / n
     deviation = np.sqrt(np.add.reduce(out * out, axis=axis, keepdims=True) / n + eps)
     out /= deviation
-    return out, deviation
+    return out.astype(dtype, copy=False), deviation
 
 
 @composed()
@@ -167,22 +170,21 @@ def batch_norm(
                 "give more samples, or mean and var"
             )
         return _affine("batch_norm", standardize(x, axis=rest, eps=eps), (1,), weight, bias)
-    center, spread = (
-        _along(x.shape, (1,), part, f"batch_norm: {name}") for part, name in ((mean, "mean"), (var, "var"))
-    )
+    center, spread = (_along(x, (1,), part, f"batch_norm: {name}") for part, name in ((mean, "mean"), (var, "var")))
     return _affine("batch_norm", (x - center) / sqrt(spread + eps), (1,), weight, bias)
 
 
 def _affine(name: str, x: Any, axes: tuple[int, ...], weight: Any, bias: Any) -> Any:
     """Return x ⊙ weight + bias, each where it is given, with one value for each element along `axes`."""
     if weight is not None:
-        x = x * _along(x.shape, axes, weight, f"{name}: weight")
-    return x if bias is None else x + _along(x.shape, axes, bias, f"{name}: bias")
+        x = x * _along(x, axes, weight, f"{name}: weight")
+    return x if bias is None else x + _along(x, axes, bias, f"{name}: bias")
 
 
-def _along(shape: tuple[int, ...], axes: tuple[int, ...], part: Any, name: str) -> Any:
-    """Arrange values, one for each element along `axes`, so that they broadcast against `shape` there and only there."""
-    part = part if isinstance(part, Tensor) else as_array(part)
+def _along(x: Any, axes: tuple[int, ...], part: Any, name: str) -> Any:
+    """Arrange values, one for each element along `axes`, so that they broadcast against x there and only there."""
+    part, shape = part if isinstance(part, Tensor) else as_array(part), x.shape
+    part = as_floats(part, x.dtype)
     places = {a % len(shape) for a in axes}
     wide = tuple(n if i in places else 1 for i, n in enumerate(shape))
     sizes = tuple(n for i, n in enumerate(shape) if i in places)
@@ -227,7 +229,7 @@ def scaled_dot_product_attention(
             "scaled_dot_product_attention: query (… × L × E), key (… × S × E) and value (… × S × F) do not fit: "
             + ", ".join(map(shape_text, (q, k, v)))
         )
-    scores = matmul(query * (q[-1] ** -0.5 if scale is None else scale), swapaxes(key, -1, -2))
+    scores = matmul(query * (max(q[-1], 1) ** -0.5 if scale is None else scale), swapaxes(key, -1, -2))
     allowed: Any = np.tri(q[-2], k[-2], dtype=np.bool_) if is_causal else None
     if mask is not None:
         mask = mask if isinstance(mask, Tensor) else as_array(mask)

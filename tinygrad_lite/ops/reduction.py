@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from functools import cache
-from math import inf, isinf
+from math import inf, isinf, sqrt
 from math import prod as size_of
 from typing import Any, TypeAlias
 
@@ -30,7 +30,7 @@ _add: Any = np.add.reduce
 _maximum: Any = np.maximum.reduce
 _minimum: Any = np.minimum.reduce
 _multiply: Any = np.multiply.reduce
-_HALF = np.dtype(np.float16)  # its sums overflow early: they are taken in float32, as np.mean does
+HALF = np.dtype(np.float16)  # its sums overflow early: they are taken in float32, as np.mean does
 
 
 def axes_of(ndim: int, axis: Axis) -> tuple[int, ...]:
@@ -83,7 +83,7 @@ def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([2., 3.], dtype=float32)
     """
-    half = x.dtype is _HALF
+    half = x.dtype is HALF
     out = _add(x, axis, np.float32 if half else None, None, keepdims)
     out = out / (x.size // (out.size or 1))
     return out.astype(x.dtype) if half else out
@@ -95,18 +95,18 @@ def _freedom(x: Any, out: Any, correction: float) -> float:
     return count - correction if count > correction else 0
 
 
-def _wide(x: Any) -> Any:
+def wide(x: Any) -> Any:
     """Return the floats in which sums of x are taken."""
     x = floating(x)
-    return x.astype(np.float32) if x.dtype is _HALF else x
+    return x.astype(np.float32) if x.dtype == HALF else x
 
 
-def _variance(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
-    """Average the squared distances from the mean; Σx² − (Σx)² would cancel."""
-    wide = _wide(x)
-    total = _add(wide, axis=axis, keepdims=True)
-    distance = wide - total / (x.size // (total.size or 1))
-    return _add(distance * distance, axis=axis, keepdims=keepdims) / _freedom(x, total, correction)
+def _distance(x: Any, axis: Axis) -> tuple[Any, Any]:
+    """Return the distances from the mean, and the mean; Σx² − (Σx)² would cancel."""
+    x = wide(x)
+    total = _add(x, axis=axis, keepdims=True)
+    middle = total / (x.size // (total.size or 1))
+    return x - middle, middle
 
 
 @op(
@@ -125,7 +125,15 @@ def var(x: ArrayLike, axis: Axis = None, correction: float = 0, keepdims: bool =
     >>> var(Tensor([[1.0, 3.0], [4.0, 4.0]]), axis=1)
     Tensor([1., 0.], dtype=float32)
     """
-    return _variance(x, axis, correction, keepdims).astype(floating(x).dtype, copy=False)
+    distance, middle = _distance(x, axis)
+    out = _add(distance * distance, axis=axis, keepdims=keepdims) / _freedom(x, middle, correction)
+    return out.astype(floating(x).dtype, copy=False)
+
+
+def _deviation(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
+    """Return the standard deviation, which overflows no earlier than the norm."""
+    distance, middle = _distance(x, axis)
+    return _norm(distance, 2, axis, keepdims) / sqrt(_freedom(x, middle, correction))
 
 
 def _std_rule(g: Any, out: Any, x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
@@ -138,7 +146,7 @@ def _std_rule(g: Any, out: Any, x: Any, axis: Axis, correction: float, keepdims:
     _std_rule,
     text="std({0})",
     latex=r"\mathrm{{std}}({0})",
-    kink=lambda x, axis, correction, keepdims: np.sqrt(_variance(x, axis, correction, keepdims)),
+    kink=_deviation,
     convention="the derivative is 0 where the standard deviation is 0, as in PyTorch",
     numpy=np.std,
 )
@@ -148,11 +156,14 @@ def std(x: ArrayLike, axis: Axis = None, correction: float = 0, keepdims: bool =
     >>> std(Tensor([[1.0, 3.0], [4.0, 4.0]]), axis=1)
     Tensor([1., 0.], dtype=float32)
     """
-    return np.sqrt(_variance(x, axis, correction, keepdims)).astype(floating(x).dtype, copy=False)
+    return _deviation(x, axis, correction, keepdims).astype(floating(x).dtype, copy=False)
 
 
 def _norm(size: Any, p: float, axis: Axis, keepdims: bool) -> Any:
-    """Return (Σ sizeᵖ)^(1/p); what would overflow, or lose digits to underflow, is scaled by the largest first."""
+    """Return (Σ sizeᵖ)^(1/p); what would overflow, or lose digits to underflow, is scaled by the largest first.
+
+    The signs do not matter where p = 2.
+    """
     if p == 0:
         return _add(size != 0, axis=axis, keepdims=keepdims, dtype=size.dtype)
     if p == 1:
@@ -167,6 +178,7 @@ def _norm(size: Any, p: float, axis: Axis, keepdims: bool) -> Any:
             info = np.finfo(size.dtype)
             if ((out > np.sqrt(info.tiny / info.eps)) & (out < inf)).all():
                 return out
+        size = np.absolute(size)
         top = _maximum(size, axis=axis, keepdims=True, initial=0) if p > 0 else _minimum(size, axis=axis, keepdims=True)
         top = np.where((top > 0) & (top < inf), top, 1)
         out = top * _add((size / top) ** p, axis=axis, keepdims=True) ** (1 / p)
@@ -214,7 +226,7 @@ def norm(x: ArrayLike, ord: float = 2, axis: Axis = None, keepdims: bool = False
     """
     if not isinstance(ord, int | float | np.number):
         raise ValueError(f"ord must be a number, inf or -inf, not {ord!r}; the Frobenius norm is ord=2 over both axes")
-    return _norm(np.absolute(_wide(x)), float(ord), axis, keepdims).astype(floating(x).dtype, copy=False)
+    return _norm(np.absolute(wide(x)), float(ord), axis, keepdims).astype(floating(x).dtype, copy=False)
 
 
 # --- products, and what accumulates along an axis -----------------------------------------------------------------------
@@ -368,12 +380,22 @@ def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Any
 # --- the softmax family: all subtract the maximum first (Goodfellow, Bengio, Courville: Deep Learning, § 4.1) ---------
 
 
+def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """∂/∂xᵢ = exp(xᵢ − logsumexp(x)); where that is infinite, those as large as it have equal shares."""
+    shares = spread(g, x.shape, axis, keepdims)
+    endless = np.isinf(out)
+    if not endless.any():
+        return shares * exp(x - spread(out, x.shape, axis, keepdims))
+    endless = spread(endless, x.shape, axis, keepdims)
+    finite = exp(where(endless, 0.0, x) - where(endless, 0.0, spread(out, x.shape, axis, keepdims)))
+    return where(endless, _extremum(g, out, x, axis, keepdims), shares * finite)
+
+
 @op(
-    lambda g, out, x, axis, keepdims: (
-        spread(g, x.shape, axis, keepdims) * exp(x - spread(out, x.shape, axis, keepdims))
-    ),
+    _logsumexp_rule,
     text="logsumexp({0})",
     latex=r"\mathrm{{logsumexp}}({0})",
+    convention="where the result is infinite, the elements as large as it have equal shares",
 )
 def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     """Return log Σ eˣ along axes, without overflow.
@@ -382,7 +404,7 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     Tensor(1000., dtype=float32)
     """
     x = floating(x)
-    top = _maximum(x, axis=axis, keepdims=True)
+    top = _maximum(x, axis=axis, keepdims=True, initial=-inf)
     top = np.where(np.isfinite(top), top, 0)  # all −∞ gives −∞, not NaN
     with np.errstate(divide="ignore"):
         out = np.log(_add(np.exp(np.subtract(x, top)), axis=axis, keepdims=True)) + top
@@ -401,7 +423,7 @@ def softmax(x: ArrayLike, axis: Axis = -1) -> Any:
     array([0.155, 0.422, 0.422], dtype=float32)
     """
     x = floating(x)
-    e = np.exp(np.subtract(x, _maximum(x, axis=axis, keepdims=True)))
+    e = np.exp(np.subtract(x, _maximum(x, axis=axis, keepdims=True, initial=-inf)))
     e /= _add(e, axis=axis, keepdims=True)
     return e
 
@@ -418,5 +440,6 @@ def log_softmax(x: ArrayLike, axis: Axis = -1) -> Any:
     Tensor([-1000.,     0.], dtype=float32)
     """
     x = floating(x)
-    shifted = np.subtract(x, _maximum(x, axis=axis, keepdims=True))
-    return shifted - np.log(_add(np.exp(shifted), axis=axis, keepdims=True))
+    shifted = np.subtract(x, _maximum(x, axis=axis, keepdims=True, initial=-inf))
+    with np.errstate(divide="ignore"):  # of nothing
+        return shifted - np.log(_add(np.exp(shifted), axis=axis, keepdims=True))

@@ -96,7 +96,7 @@ def reshape(x: ArrayLike, shape: int | Sequence[int]) -> Any:
     return x.reshape(shape)
 
 
-@composed()
+@composed(numpy=np.ravel)
 def flatten(x: ArrayLike, start: int = 0, end: int = -1) -> Any:
     """Join the axes from `start` to `end`, by default all, into one, in row-major order.
 
@@ -236,6 +236,8 @@ def pad(x: ArrayLike, widths: Any, mode: str = "constant", value: float = 0) -> 
     (Tensor([0., 0., 1., 2., 3., 0.], dtype=float32), Tensor([3., 2., 1., 2., 3.], dtype=float32))
     """
     pairs = _pairs(widths, x.ndim)
+    if np.ndim(value):
+        raise ValueError("value must be one number; for others, pad one side after the other")
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}")
     if mode != "constant":
@@ -287,7 +289,7 @@ def _piece_of(i: int, g: Any, xs: Sequence[Any], axis: int, ends: Sequence[int] 
 
 
 @op(
-    lambda i, g, _out, *_xs, axis, saved: _piece_of(i, g, _xs, axis, saved),
+    lambda i, g, _out, _xs, axis, saved: _piece_of(i, g, _xs, axis, saved),
     text="concatenate({0})",
     numpy=np.concatenate,
     variadic=True,
@@ -305,7 +307,7 @@ def concatenate(arrays: Sequence[ArrayLike], axis: int = 0) -> Any:
 
 
 @op(
-    lambda i, g, _out, *_xs, axis: getitem(g, (slice(None),) * (axis % _out.ndim) + (i,)),
+    lambda i, g, _out, _xs, axis: getitem(g, (slice(None),) * (axis % _out.ndim) + (i,)),
     text="stack({0})",
     numpy=np.stack,
     variadic=True,
