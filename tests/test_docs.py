@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import linecache
 import os
 import pkgutil
 import re
@@ -62,7 +63,9 @@ def test_examples_in_pages_run(page: Path, tmp_path: Path, monkeypatch: pytest.M
             if ">>>" in block:
                 run(doctest.DocTestParser().get_doctest(block, names, f"{page.name}[{i}]", str(page), 0))
             else:
-                exec(compile(block, f"{page.name}[{i}]", "exec"), names)
+                name = f"{page.name}[{i}]"
+                linecache.cache[name] = len(block), None, block.splitlines(keepends=True), name  # as notebooks do
+                exec(compile(block, name, "exec"), names)
     finally:
         for name in set(REGISTRY) - before:  # an op that a page registers goes with the page
             del REGISTRY[name]

@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from . import __version__
-from .modelfile import ModelFileError, instantiate, load_model, place_in
+from .modelfile import ModelFileError, instantiate, load_function, load_model, place_in
 
 if TYPE_CHECKING:
     from .data import Dataset
@@ -198,6 +198,41 @@ def draw(model: Path, output: Path) -> None:
 
     draw_model(_open(model), output)
     click.echo(f"wrote {output}")
+
+
+@main.command()
+@MODEL
+@click.argument("formulas", type=click.Path(path_type=Path))
+@click.option("--function", default="backward", show_default=True, help="The function in FORMULAS.")
+@click.option("--examples", type=click.IntRange(1), default=100, show_default=True, help="How many cases to try.")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of the formulas as JSON.")
+def verify(model: Path, formulas: Path, function: str, examples: int, as_json: bool) -> None:
+    """Check the handwritten backward pass in FORMULAS against the loss of MODEL, line by line."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from .verify import verify as check
+
+    net = _open(model)
+    backward = load_function(formulas, function)
+    try:
+        report = check(backward, net, examples=examples, raises=False)
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f"{formulas}: {error}") from None
+    if as_json:
+        click.echo(report.to_json())
+    else:
+        console = Console(highlight=False)
+        table = Table("formula", "verdict", "reason", "verified fix")
+        for row in report.formulas.values():
+            tone = "green" if row.verdict == "right" else "red"
+            table.add_row(row.name, f"[{tone}]{row.verdict}", Text(row.reason), Text(row.fix or ""))
+        console.print(table)
+        for line, tone in report.lines():
+            console.print(Text(line, style={"right": "green", "wrong": "red"}.get(tone, "")), soft_wrap=True)
+    if not report.ok:
+        raise click.exceptions.Exit(FAILED)
 
 
 @main.command()

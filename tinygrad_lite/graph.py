@@ -39,7 +39,7 @@ class Vertex:
     tensor: Tensor | None = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graph:
     """A computation: its vertices, each after its inputs, and the positions of the results among them."""
 
@@ -54,6 +54,17 @@ class Graph:
             for i in vertex.inputs:
                 users[i].append(position)
         return users
+
+    def __repr__(self) -> str:
+        ends = [self.vertices[i] for i in self.outputs]
+        names = [end.name or (end.kind if end.op is None else end.op.name) for end in ends]
+        learned = sum(vertex.kind == "parameter" for vertex in self.vertices)
+        counts = [_count(len(self.vertices), "vertex", "vertices"), _count(learned, "parameter", "parameters")]
+        return f"Graph({', '.join(counts + names)})"
+
+
+def _count(n: int, one: str, several: str) -> str:
+    return f"{n:,} {one if n == 1 else several}"
 
 
 def graph_of(*outputs: Tensor, names: Mapping[int, str] | None = None) -> Graph:
@@ -123,7 +134,7 @@ def capture(f: Callable[..., Any], *inputs: Any, **kwargs: Any) -> Graph:
                     names[identity(value)] = name
                     held.append(value)
 
-    before = sys.getprofile()
+    before: Any = sys.getprofile()
     with recording(EVERYTHING):
         inputs = tuple(map(_wrapped, inputs))
         kwargs = {name: _wrapped(x) for name, x in kwargs.items()}

@@ -7,13 +7,16 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any, TypeVar
 
 from .nn import Module
 from .random import manual_seed
+
+T = TypeVar("T")
 
 
 class ModelFileError(ValueError):
@@ -28,15 +31,37 @@ def load_model(path: str | os.PathLike[str]) -> type[Module]:
 
     >>> load_model("nowhere.py")
     Traceback (most recent call last):
-    tinygrad_lite.modelfile.ModelFileError: nowhere.py: no such file; give the path of a model file
+    tinygrad_lite.modelfile.ModelFileError: nowhere.py: no such file; give the path of a Python file
     """
-    path = Path(path)
+    return _run_file(Path(path), "defines an nn.Module class", _choose)
+
+
+def load_function(path: str | os.PathLike[str], name: str) -> Callable[..., Any]:
+    """Return a function that a file defines.  Raises ModelFileError as `load_model` does.
+
+    >>> load_function("nowhere.py", "backward")
+    Traceback (most recent call last):
+    tinygrad_lite.modelfile.ModelFileError: nowhere.py: no such file; give the path of a Python file
+    """
+
+    def choose(path: Path, module: ModuleType, _tree: ast.Module) -> Callable[..., Any]:
+        found = vars(module).get(name)
+        if inspect.isfunction(found):
+            return found
+        own = sorted(n for n, x in vars(module).items() if inspect.isfunction(x) and x.__module__ == module.__name__)
+        raise ModelFileError(f"{path}: defines no function {name}, but {', '.join(own) or 'none at all'}")
+
+    return _run_file(Path(path), f"defines a function {name}", choose)
+
+
+def _run_file(path: Path, purpose: str, choose: Callable[[Path, ModuleType, ast.Module], T]) -> T:
+    """Run a file once, and return what is wanted of it."""
     if path.suffix != ".py":
-        raise ModelFileError(f"{path}: not a Python file; a model file ends in .py and defines an nn.Module class")
+        raise ModelFileError(f"{path}: not a Python file; the file ends in .py and {purpose}")
     try:
         source = path.read_bytes()
     except FileNotFoundError:
-        raise ModelFileError(f"{path}: no such file; give the path of a model file") from None
+        raise ModelFileError(f"{path}: no such file; give the path of a Python file") from None
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from None
     try:
@@ -56,7 +81,7 @@ def load_model(path: str | os.PathLike[str]) -> type[Module]:
     try:
         with _importable(path.resolve().parent):
             exec(code, module.__dict__)
-        return _choose(path, module, tree)
+        return choose(path, module, tree)
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
         if isinstance(error, ModelFileError):
@@ -136,4 +161,4 @@ def _importable(folder: Path) -> Iterator[None]:
             sys.path.remove(str(folder))
 
 
-__all__ = ["ModelFileError", "instantiate", "load_model", "place_in"]
+__all__ = ["ModelFileError", "instantiate", "load_function", "load_model", "place_in"]

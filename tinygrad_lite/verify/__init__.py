@@ -1,5 +1,49 @@
-"""Verification: numerical derivatives, and the laws that every op obeys."""
+"""Verification: numerical derivatives, the laws that ops obey, and handwritten formulas held against autodiff.
 
+From the bottom up: `numerical` differentiates with an error bound, `gradcheck` holds gradients against it, `laws` does so
+for ops.  Of a handwritten backward pass, `cases` draws sizes and values, `truth` differentiates the loss, `isolate` runs
+the function line by line, `judge` tells rounding from mistakes, `formulas` decides which lines are wrong, `repair` and
+`diagnose` say why, `counterexample` makes the case small, `report` shows it all; `check` is the way through them.
+"""
+
+import sys
+from types import ModuleType
+
+from .cases import Case as FormulaCase
+from .cases import binary, labels, one_hot, tensors
+from .check import verify
+from .gradcheck import Check, GradcheckReport, check_vjp, gradcheck
 from .laws import Case, check_op
+from .mismatch import GradientMismatch
+from .numerical import Estimate, numerical_gradient
+from .report import Counterexample, Formula, Report
 
-__all__ = ["Case", "check_op"]
+__all__ = [
+    "Case",
+    "Check",
+    "Counterexample",
+    "Estimate",
+    "Formula",
+    "FormulaCase",
+    "GradcheckReport",
+    "GradientMismatch",
+    "Report",
+    "binary",
+    "check_op",
+    "check_vjp",
+    "gradcheck",
+    "labels",
+    "numerical_gradient",
+    "one_hot",
+    "tensors",
+    "verify",
+]
+
+
+class _CallableModule(ModuleType):
+    """Python binds the name `tinygrad_lite.verify` to this package: let `tl.verify(backward, loss)` call the function."""
+
+    __call__ = staticmethod(verify)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -1,0 +1,319 @@
+"""Handwritten formulas against autodiff: right ones are never called wrong, and the wrong line is the one that is named."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import linecache
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import tinygrad_lite as tl
+from models import handwritten
+from models.mnist_two_layer import TwoLayer
+from tinygrad_lite import cli, verify
+from tinygrad_lite.verify import GradientMismatch, binary, check, labels, one_hot
+from tinygrad_lite.verify.cases import Case
+from tinygrad_lite.verify.formulas import Formulas
+from tinygrad_lite.verify.judge import equal
+from tinygrad_lite.verify.problem import Diagnosis
+from tinygrad_lite.verify.truth import Loss
+
+from . import catalogue
+
+ROOT = Path(__file__).parents[1]
+SIX = ["dZ2", "dW2", "db2", "dZ1", "dW1", "db1"]
+KINDS = {"one_hot": one_hot, "binary": binary}
+
+
+def shapes_of(network: catalogue.Network) -> dict[str, Any]:
+    return {name: KINDS.get(network.labels.get(name, ""), str)(shape) for name, shape in network.shapes.items()}
+
+
+def report_on(change: Any, examples: int = 1) -> Any:
+    network = catalogue.NETWORKS[change.network]
+    return verify.verify(catalogue.load(change), network.loss, shapes_of(network), examples=examples, raises=False)
+
+
+def changed(*edits: tuple[str, str]) -> Callable[..., Any]:
+    """The handwritten backward pass of the notes with other text in it."""
+    change = catalogue.Equivalent("test", "relu", edits, "")
+    return catalogue.load(change)
+
+
+def wrong(report: Any) -> set[str]:
+    return {name for name, formula in report.formulas.items() if formula.verdict != "right"}
+
+
+# --- what is right ----------------------------------------------------------------------------------------------------
+
+
+def test_the_notes_formulas_are_right() -> None:
+    report = verify.verify(handwritten.backward, TwoLayer)
+    assert list(report.formulas) == SIX
+    assert report.cases == 100
+    assert "each sample's own loss" in report.scale
+    assert "right in 100 cases" in str(report)
+    assert bool(report)
+
+
+@pytest.mark.parametrize("name", catalogue.NETWORKS)
+def test_a_right_backward_pass_is_called_right(name: str) -> None:
+    network = catalogue.NETWORKS[name]
+    report = verify.verify(network.backward, network.loss, shapes_of(network), examples=60, raises=False)
+    assert not wrong(report), str(report)
+    assert network.scale != "mean" or "mean J" in report.scale
+
+
+@pytest.mark.parametrize("change", catalogue.EQUIVALENTS, ids=lambda e: e.id)
+def test_a_right_rewriting_is_called_right(change: Any) -> None:
+    report = report_on(change)
+    assert not wrong(report), str(report)
+
+
+@given(
+    st.sampled_from(sorted(catalogue.NETWORKS)), st.integers(0, 10**6), st.sampled_from([1e-3, 0.1, 1.0, 30.0, 1e3]),
+    st.sampled_from([np.float32, np.float64]), st.booleans(),
+)  # fmt: skip
+@settings(max_examples=150)
+def test_no_size_value_or_precision_makes_a_right_line_wrong(
+    name: str, seed: int, scale: float, dtype: Any, kink: bool
+) -> None:
+    formulas = formulas_of(name)
+    rng = np.random.default_rng(seed)
+    sizes = {axis: int(rng.integers(2 if axis in formulas.space.classes else 1, 12)) for axis in formulas.space.names}
+    case = Case(sizes, seed, scale, dtype, "on a kink" if kink else "drawn")
+    found = formulas.judged(case, scales_of(name))
+    assert found
+    ignored = {"mask"}
+    assert [step.name for step, _, ok in found if not ok and step.name not in ignored] == []
+
+
+@functools.cache
+def formulas_of(name: str) -> Formulas:
+    network = catalogue.NETWORKS[name]
+    loss = Loss(network.loss)
+    space = check.space_of(loss.function, None, list(network.shapes), shapes_of(network))
+    return Formulas(network.backward, loss, space)
+
+
+@functools.cache
+def scales_of(name: str) -> dict[str, str]:
+    formulas = formulas_of(name)
+    return formulas.scales(list(formulas.space.guaranteed())[:6])[0]
+
+
+# --- what is wrong ----------------------------------------------------------------------------------------------------
+
+UNNAMED = {"tanh/return-layers", "tanh/return-biases"}  # a tuple says nothing of what its caller takes it for
+
+
+@pytest.mark.parametrize("network", catalogue.NETWORKS)
+def test_the_wrong_line_is_named(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "smallest", lambda *_: None)
+    monkeypatch.setattr(check, "diagnose", lambda problem: Diagnosis("", None, problem.name, ""))
+    mistakes = [m for m in catalogue.MISTAKES if m.network == network]
+    misses = []
+    for mistake in mistakes[::4]:
+        named = wrong(report_on(mistake))
+        wanted = {mistake.line} | ({mistake.second[2]} if mistake.second else set())
+        helper = {
+            step for step in named if step.startswith(("d", "A", "Z", "m", "W"))
+        }  # that reads the wrong helper line
+        if not named and mistake.id not in UNNAMED:
+            misses.append((mistake.id, "missed"))
+        elif mistake.line in {*SIX, "dZ3", "dW3", "db3", "dA1", "dA2", "dW", "db", "dZ"} and not mistake.instead:
+            if not (named == wanted or (wanted & named and len(named) == 1)):
+                misses.append((mistake.id, named))
+        elif not helper and mistake.id not in UNNAMED:
+            misses.append((mistake.id, named))
+    assert misses == []
+
+
+def test_a_mutant_of_the_judge_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinygrad_lite.verify.formulas.equal", lambda *_: True)
+    assert not wrong(verify.verify(changed(("1 / m * dZ2 @", "dZ2 @")), TwoLayer, examples=1, raises=False))
+
+
+@pytest.mark.parametrize(
+    ("edits", "line", "reason"),
+    [
+        ([("1 / m * dZ2 @", "dZ2 @")], "dW2", "1/m is missing"),
+        ([("dZ2 = A2 - Y", "dZ2 = (A2 - Y) / m")], "dZ2", "scales are mixed"),
+        ([("m = X.shape[1]", "m = X.shape[0]")], "m", ""),
+        ([("dZ2 = A2 - Y", "dZ2 = Y - A2")], "dZ2", "wrong way round"),
+    ],
+)
+def test_the_reason_and_the_fix(edits: Any, line: str, reason: str) -> None:
+    report = verify.verify(changed(*edits), TwoLayer, examples=20, raises=False)
+    assert wrong(report) == {line}
+    formula = report.formulas[line]
+    assert reason in formula.reason
+    assert formula.fix is not None
+    found = formula.counterexample
+    assert found is not None
+    assert not np.allclose(found.gives, found.expected)
+    assert max(found.case.sizes.values()) <= 3
+    assert f"{line} " in str(report)
+    assert found.example in str(report)
+
+
+def test_the_counterexample_is_a_case_that_fails_again() -> None:
+    backward = changed(("1 / m * dZ2 @", "dZ2 @"))
+    found = verify.verify(backward, TwoLayer, examples=1, raises=False).formulas["dW2"].counterexample
+    arguments = found.arguments
+    given_back = backward(**arguments)["dW2"]
+    right = handwritten.backward(**arguments)["dW2"]
+    assert not np.allclose(given_back, right)
+    names: dict[str, Any] = {"example": example}
+    again = eval(found.example.removeprefix("@"), names)(backward)
+    report = verify.verify(again, TwoLayer, examples=1, raises=False)
+    assert report.coverage["given"] == 1
+
+
+def test_a_wrong_formula_raises_with_the_report() -> None:
+    with pytest.raises(GradientMismatch, match="dW2  WRONG   too big by exactly the factor m"):
+        verify.verify(changed(("1 / m * dZ2 @", "dZ2 @")), TwoLayer, examples=1)
+
+
+# --- shapes, labels, names --------------------------------------------------------------------------------------------
+
+
+def test_labels_are_recognised_in_the_loss() -> None:
+    def loss(W: Any, X: Any, y: Any) -> Any:
+        return tl.cross_entropy((W @ X).T, y)
+
+    def backward(W: Any, X: Any, y: Any) -> Any:
+        Z = W @ X
+        E = np.exp(Z - Z.max(axis=0))
+        return {"dW": (E / E.sum(axis=0) - np.eye(len(W))[:, y]) @ X.T / X.shape[1]}
+
+    assert verify.verify(backward, loss, {"W": "c n", "X": "n m", "y": labels("m", "c")}).ok
+
+
+def test_a_loss_with_other_names_for_inner_tensors_will_do() -> None:
+    def loss(X: Any, Y: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+        return tl.softmax_cross_entropy(W2 @ tl.relu(W1 @ X + b1) + b2, Y, axis=0).mean()
+
+    shapes = {"X": "n m", "Y": "c m", "W1": "h n", "b1": "h 1", "W2": "c h", "b2": "c 1"}
+    report = verify.verify(handwritten.backward, loss, shapes)
+    assert list(report.formulas) == SIX
+    report = verify.verify(changed(("(Z1 > 0)", "(Z1 < 0)")), loss, shapes, examples=1, raises=False)
+    assert wrong(report) == {"dZ1"}
+
+
+def test_an_instance_keeps_its_parameters() -> None:
+    net = TwoLayer(seed=3)
+    before = net.state_dict()
+    verify.verify(handwritten.backward, net, examples=1)
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_another_choice_at_a_kink_is_a_convention() -> None:
+    report = verify.verify(changed(("(Z1 > 0)", "(Z1 >= 0)")), TwoLayer, examples=1)
+    assert any("convention" in note for note in report.notes)
+
+
+def test_a_function_without_source_is_checked_by_its_results() -> None:
+    names: dict[str, Any] = {}
+    exec("def backward(W, X):\n    return {'dW': 2 * W * X}", names)
+    linecache.clearcache()
+    report = verify.verify(names["backward"], lambda W, X: (W * W * X).sum(), {"W": "n", "X": "n"}, examples=20)
+    assert report.formulas["dW"].verdict == "right"
+    exec("def backward(W, X):\n    return {'dW': W * X}", names)
+    report = verify.verify(
+        names["backward"], lambda W, X: (W * W * X).sum(), {"W": "n", "X": "n"}, examples=20, raises=False
+    )
+    assert wrong(report) == {"dW"}
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+
+def bad(name: str, text: str) -> Any:
+    return verify.verify(changed((name, text)), TwoLayer, examples=1, raises=False).formulas
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "verdict", "reason"),
+    [
+        ("dZ1 @ X.T", "dZ1 @ Q.T", "dW1", "error", "NameError"),
+        ("1 / m * dZ1 @ X.T", "None", "dW1", "error", "gives NoneType"),
+        ("1 / m * dZ1 @ X.T", "'no'", "dW1", "error", "gives str"),
+        ("1 / m * dZ1 @ X.T", "np.nan * dZ1 @ X.T", "dW1", "wrong", ""),
+        ("1 / m * dZ1 @ X.T", "(1 / m * dZ1 @ X.T).T", "dW1", "wrong", ""),
+        ('"dW1": dW1, ', "", "dW1", "error", "is computed, but not returned"),
+        ("dZ2 = A2 - Y", "Y -= A2; dZ2 = -Y", "Y", "error", "changed in place"),
+        ("dZ1 @ X.T", "dZ1 @ X.T + np.random.rand()", "dW1", "error", "random"),
+        ("cache = forward(X", "cache = forwards(X", "cache", "error", "NameError"),
+    ],
+)
+def test_what_is_wrong_with_the_code_is_said_for_that_formula(
+    old: str, new: str, line: str, verdict: str, reason: str
+) -> None:
+    found = bad(old, new)
+    assert found[line].verdict == verdict
+    assert reason in found[line].reason
+    if line in SIX:
+        assert found["dW2"].verdict == "right"
+
+
+@pytest.mark.parametrize(
+    ("attempt", "error", "message"),
+    [
+        (lambda: verify.verify(3, TwoLayer), TypeError, "function of arrays, not 3"),
+        (lambda: verify.verify(lambda Q: Q, TwoLayer), TypeError, "takes Q, but the loss knows only"),
+        (lambda: verify.verify(handwritten.backward, 3), TypeError, "function of tensors or an nn.Module, not int"),
+        (lambda: verify.verify(lambda W: W, lambda W: W.sum()), ValueError, "shape of W is told nowhere"),
+        (lambda: verify.verify(lambda W: W, lambda W: W, {"W": "n"}), ValueError, "must be one number"),
+        (lambda: verify.verify(lambda W: W, lambda W: W.sum(), {"W": "n!"}), ValueError, "neither a name nor a number"),
+        (lambda: verify.verify(lambda W: W, lambda W: W.sum(), {"W": "n", "V": "n"}), ValueError, "shapes names V"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(attempt: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        attempt()
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_a_table_and_exits_with_1_on_a_wrong_formula(tmp_path: Path) -> None:
+    model = str(ROOT / "models/mnist_two_layer.py")
+    run = CliRunner().invoke(cli.main, ["verify", model, str(ROOT / "models/handwritten.py"), "--examples", "20"])
+    assert run.exit_code == 0, run.output
+    assert "dW2" in run.output
+    source = inspect.getsource(handwritten).replace("1 / m * dZ2 @", "dZ2 @")
+    (tmp_path / "mine.py").write_text(source)
+    run = CliRunner().invoke(cli.main, ["verify", model, str(tmp_path / "mine.py"), "--json"])
+    assert run.exit_code == 1
+    rows = {row["name"]: row for row in json.loads(run.output)}
+    assert list(rows) == SIX
+    assert set(rows["dW2"]) == {"name", "verdict", "reason", "fix", "counterexample"}
+    assert [name for name, row in rows.items() if row["verdict"] == "wrong"] == ["dW2"]
+    run = CliRunner().invoke(cli.main, ["verify", model, str(tmp_path / "mine.py"), "--function", "back"])
+    assert run.exit_code == 2
+    assert "defines no function back, but backward" in run.output
+
+
+# --- rounding ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 10**6), st.integers(1, 30), st.floats(1e-3, 1e3))
+def test_rounding_is_no_difference_and_a_per_mille_is(seed: int, n: int, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = scale * rng.standard_normal((n, n)), rng.standard_normal((n, n))
+    true = a @ b
+    again = lambda disturb: disturb(a.astype(np.float32)) @ disturb(b.astype(np.float32))
+    value = a.astype(np.float32) @ b.astype(np.float32)
+    assert equal(value, true, again, np.float32)
+    assert not equal(true * 1.001, true, lambda disturb: disturb(a * 1.001) @ disturb(b))

@@ -1,0 +1,370 @@
+"""verify: check a handwritten backward pass against autodiff, line by line, over generated sizes and values."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from .cases import Case, Space, Spec, space_of
+from .counterexample import smallest
+from .diagnose import diagnose
+from .formulas import MEAN, PER_SAMPLE, Formulas, Key, helpers_of
+from .isolate import Step
+from .problem import Diagnosis
+from .report import ERROR, INCONCLUSIVE, RIGHT, WRONG, Formula, Report
+from .truth import Loss, with_labels
+
+Array = Any
+KINK = "on a kink"
+
+
+def verify(
+    backward: Callable[..., Any],
+    loss: Any,
+    shapes: Mapping[str, str | Spec] | None = None,
+    examples: int = 100,
+    raises: bool = True,
+) -> Report:
+    """Check every formula of a handwritten backward pass; say which line is wrong, how, and how it is put right.
+
+    `backward` is a function of NumPy arrays that returns gradients by name: a dict, or names in its return.  `loss` is a
+    function of tensors with the same arguments, or an nn.Module (class or instance) whose parameters bear their names.  A
+    gradient belongs to the tensor in its name: dW1 to W1, dZ2 to the Z2 of the loss.  `shapes` has the sizes of the
+    arguments by name, `{"X": "n m", "W1": "h n", "Y": one_hot("c m")}`; where it is left out, they come from annotations.
+
+    Each line is run on true values, so that one mistake is found in one line; an inner gradient may be that of each sample's
+    own loss, as in the notes, or that of the mean J.
+    Raises GradientMismatch with the report where a formula is wrong (with raises=False it is returned), and TypeError or
+    ValueError where the function, the loss and the shapes do not belong together.
+
+    >>> def loss(W, X, Y):
+    ...     D = W @ X - Y
+    ...     return (D * D).sum() / (2 * X.shape[1])
+    >>> def backward(W, X, Y):
+    ...     return {"dW": (W @ X - Y) @ X.T}
+    >>> report = verify(backward, loss, {"W": "c n", "X": "n m", "Y": "c m"}, examples=20, raises=False)
+    >>> report.formulas["dW"].verdict
+    'wrong'
+    """
+    if not isinstance(backward, FunctionType):
+        raise TypeError(f"backward must be a function of arrays, not {backward!r}")
+    known = Loss(loss)
+    arguments = _arguments(backward, known)
+    space = space_of(known.function, known.module, arguments, shapes or {})
+    space = with_labels(space, known, {name for name, given in (shapes or {}).items() if isinstance(given, Spec)})
+    report = _Check(Formulas(backward, known, space), examples).report()
+    if raises:
+        report.raise_if_wrong()
+    return report
+
+
+def _arguments(backward: FunctionType, loss: Loss) -> list[str]:
+    """Return the arguments of the function; each must be one of the loss, or of its parameters, or have a default."""
+    there = {*loss.arguments, *loss.own}
+    found = []
+    for name, p in inspect.signature(backward).parameters.items():
+        if name in there:
+            found.append(name)
+        elif p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            raise TypeError(
+                f"{backward.__name__} takes {name}, but the loss knows only {', '.join(sorted(there))}; "
+                "give both the same names"
+            )
+    return found
+
+
+@dataclass(eq=False)
+class _Line:
+    """What was found of one line over all cases."""
+
+    step: Step  # of the first case
+    cases: int = 0
+    wrong: list[Case] = field(default_factory=list)
+    raised: list[BaseException] = field(default_factory=list)
+
+    @property
+    def convention(self) -> bool:
+        """Whether it differs only where a kink is met exactly, and either side is a convention."""
+        return bool(self.wrong) and all(case.why == KINK for case in self.wrong)
+
+
+class _Check:
+    """One verification: its cases, what was found of each line, and the report."""
+
+    def __init__(self, formulas: Formulas, examples: int) -> None:
+        self.formulas, self.space = formulas, formulas.space
+        self.cases = [*explicit_cases(formulas.function, self.space), *self.space.guaranteed()]
+        self.diverse = [c for c in self.cases if c.scale == 1 and c.dtype == np.float64 and c.why != KINK][:6]
+        self.examples = max(examples, len(self.cases))
+        self.lines: dict[Key, _Line] = {}
+        self.scales: dict[str, str] = {}
+        self.stopped: Step | None = None  # where a run could not go on
+
+    def report(self) -> Report:
+        """Look at all cases, and sum up."""
+        ends = self._ends()
+        if "return" not in ends:
+            self.scales, _ = self.formulas.scales(self.diverse)
+            for case in self.cases:
+                self.look(case)
+            self._draw()
+            self._ignore()
+            self._excuse()
+        rows = {**self._rows(), **ends}
+        rows = self._completed(rows)
+        return Report(
+            rows, len(self.cases), dict(Counter(case.why for case in self.cases)), self._scale(),
+            "", self._notes(),
+        )  # fmt: skip
+
+    def look(self, case: Case) -> None:
+        """Judge every line on one case."""
+        for step, _, ok in self.formulas.judged(case, self.scales):
+            line = self.lines.setdefault(step.key, _Line(step))
+            line.cases += 1
+            if not ok:
+                line.wrong.append(case)
+            if step.error is not None:
+                line.raised.append(step.error)
+        stopped = self.formulas.stopped
+        if stopped is not None and self.stopped is None:
+            self.stopped = stopped
+
+    def _draw(self) -> None:
+        """Look at random cases, drawn by hypothesis."""
+        from hypothesis import HealthCheck, Phase, given, settings
+
+        if self.examples <= len(self.cases):
+            return
+
+        @settings(
+            max_examples=self.examples - len(self.cases), deadline=None, derandomize=True, database=None,
+            phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        @given(self.space.strategy())
+        def one(case: Case) -> None:
+            self.look(case)
+            self.cases.append(case)
+
+        one()
+
+    # --- what stands at the end ---------------------------------------------------------------------------------------
+
+    def _ends(self) -> dict[str, Formula]:
+        """Run the function as it stands; return what is wrong with it as a whole."""
+        case = self.diverse[0]
+        arguments, _ = self.formulas.truth(case)
+        mine = {name: arguments[name] for name in self.formulas.arguments}
+        given = {name: x.copy() for name, x in mine.items()}
+        try:
+            with np.errstate(all="ignore"):
+                result = self.formulas.function(**given)
+            again = self.formulas.outputs(mine)
+        except Exception as error:
+            if self.formulas.source is None:
+                return {"return": Formula("return", ERROR, f"raises {_said(error)}")}
+            return {}
+        first = self.formulas.named(result)
+        found: dict[str, Formula] = {}
+        if result is None:
+            return {"return": Formula("return", ERROR, "nothing is returned; return the gradients by name, as a dict")}
+        if not first and self.formulas.source is None:
+            reason = "what is returned has no names; return a dict of gradients, as {'dW1': dW1}"
+            return {"return": Formula("return", ERROR, reason)}
+        for name, x in mine.items():
+            if not np.array_equal(given[name], x, equal_nan=True):
+                reason = f"{name} is changed in place, and the caller's array with it; copy it first"
+                found[name] = Formula(name, ERROR, reason)
+        for name, value in first.items():
+            if name in again and _differs(value, again[name]):
+                found[name] = Formula(name, ERROR, "each call gives another result: something in it is random")
+        return found
+
+    def _ignore(self) -> None:
+        """Leave out inner lines that differ from what bears their name in the loss, but spoil nothing after them."""
+        _, truth = self.formulas.truth(self.diverse[0])
+        returned = self._returned()
+        for key, line in list(self.lines.items()):
+            name = line.step.name
+            target = self.formulas.target(name, truth, line.step) or name
+            final = name in returned or line.step.container or (target in self.space.parameters and target != name)
+            if not line.wrong or line.convention or final:
+                continue
+            cases = [*self.diverse, *line.wrong[:3]]
+            before = set(self.formulas.count(cases, self.scales)) - {key}
+            self.formulas.ignored.add(name)
+            if set(self.formulas.count(cases, self.scales)) <= before:
+                line.wrong, line.raised = [], []
+            else:
+                self.formulas.ignored.discard(name)
+
+    def _returned(self) -> set[str]:
+        """The names of what is returned."""
+        try:
+            arguments, _ = self.formulas.truth(self.diverse[0])
+            return set(self.formulas.outputs({name: arguments[name] for name in self.formulas.arguments}))
+        except Exception:
+            return set(self.formulas.source.returned) if self.formulas.source is not None else set()
+
+    def _excuse(self) -> None:
+        """Leave out lines that are wrong only because a line before them assigns two names at once, and is wrong itself."""
+        for line in self.lines.values():
+            if not line.wrong:
+                continue
+            steps = self.formulas.judged(line.wrong[0], self.scales, everything=True)
+            at = next((i for i, (step, _, _) in enumerate(steps) if step.key == line.step.key), 0)
+            unknown = [step for step, true, _ in steps[:at] if true is None]
+            places = {step.key[0] for step in helpers_of(steps[at][0], unknown)}
+            if any(other.wrong and other is not line and other.step.key[0] in places for other in self.lines.values()):
+                line.wrong, line.raised = [], []
+
+    # --- rows ---------------------------------------------------------------------------------------------------------
+
+    def _rows(self) -> dict[str, Formula]:
+        """Return a row for each gradient, and for every other line that is wrong, in the order of the code."""
+        _, truth = self.formulas.truth(self.diverse[0])
+        rows: dict[str, Formula] = {}
+        for key, line in self.lines.items():
+            name = line.step.name
+            shown = self.formulas.target(name, truth) is not None or line.step.container
+            wrong = bool(line.wrong) and not line.convention
+            if not wrong and (not shown or name in rows):
+                continue
+            if not wrong and line.step.container == "return" and name in truth.gradients and f"d{name}" in rows:
+                continue
+            if name in rows and rows[name].verdict != RIGHT:
+                continue
+            row = self._row(key, line) if wrong else Formula(name, RIGHT, cases=line.cases, **_place(line.step))
+            if row.name not in rows or rows[row.name].verdict == RIGHT:
+                rows[row.name] = row
+            if row.name != name and shown:
+                rows.setdefault(name, Formula(name, RIGHT, cases=line.cases, **_place(line.step)))
+        return rows
+
+    def _row(self, key: Key, line: _Line) -> Formula:
+        name = line.step.name
+        row = Formula(name, WRONG, wrong=len(line.wrong), cases=line.cases, **_place(line.step))
+        if len(line.raised) == line.cases:
+            said = f"raises {_said(line.raised[0])}"
+            return replace(row, **self._repaired(key, line) | {"verdict": ERROR, "reason": said})
+        if not _is_array(line.step.value) and not line.raised:
+            kind = type(line.step.value).__name__
+            return replace(row, verdict=ERROR, reason=f"gives {kind}, not an array: {str(line.step.value)[:40]}")
+        shown = smallest(self.formulas, key, self.scales, line.wrong)
+        return replace(row, **self._repaired(key, line), counterexample=shown)
+
+    def _repaired(self, key: Key, line: _Line) -> dict[str, Any]:
+        """Return what a diagnosis says: reason, fix and kind."""
+        cases = list(dict.fromkeys([*self.diverse, *[c for c in line.wrong if c.dtype == np.float64][:4]]))
+        problem = self.formulas.problem(key, cases, self.scales)
+        if problem is None:
+            return {"reason": "differs from the derivative"}
+        found: Diagnosis = diagnose(problem)
+        told: dict[str, Any] = {"name": found.line, "reason": found.reason, "fix": found.fix, "kind": found.kind}
+        if found.line != problem.name:
+            told |= {"text": next((f"{n} = {ast.unparse(e)}" for n, e in problem.helpers if n == found.line), "")}
+        elif self._other_scale(key):
+            own = self.scales[problem.name]
+            other = MEAN if own == PER_SAMPLE else PER_SAMPLE
+            told["reason"] = (
+                f"the scales are mixed: it is {_meaning(other)}, but the lines that use it need {_meaning(own)}; "
+                f"{found.reason}"
+            )
+        return told
+
+    def _other_scale(self, key: Key) -> bool:
+        """Whether a wrong line would be right on the other scale."""
+        own = self.scales.get(key[1])
+        if own is None:
+            return False
+        trial = self.scales | {key[1]: MEAN if own == PER_SAMPLE else PER_SAMPLE}
+        return all(ok for case in self.diverse for step, _, ok in self.formulas.judged(case, trial) if step.key == key)
+
+    def _completed(self, rows: dict[str, Formula]) -> dict[str, Formula]:
+        """Add rows for what a run stopped at, and for parameters without a gradient."""
+        _, truth = self.formulas.truth(self.diverse[0])
+        if self.stopped is not None and self.stopped.error is not None:
+            name = self.stopped.name
+            reason = f"raises {_said(self.stopped.error)}"
+            rows[name] = Formula(name, ERROR, reason, **_place(self.stopped))
+        computed = {self.formulas.target(name, truth) or name: name for name in rows}
+        returned = {self.formulas.target(name, truth) or name for name in self._returned()}
+        for parameter in self.formulas.arguments:
+            if parameter not in self.space.parameters or parameter not in truth.gradients:
+                continue
+            name = computed.get(parameter, f"d{parameter}")
+            if self.stopped is not None and parameter not in computed:
+                rows[name] = Formula(name, INCONCLUSIVE, "was not reached")
+            elif self.stopped is None and parameter not in computed and "return" not in rows:
+                rows[name] = Formula(name, ERROR, f"is missing: no gradient of {parameter} is returned")
+            elif returned and parameter not in returned and rows[name].verdict == RIGHT:
+                rows[name] = replace(rows[name], verdict=ERROR, reason="is computed, but not returned")
+        return rows
+
+    # --- words --------------------------------------------------------------------------------------------------------
+
+    def _scale(self) -> str:
+        parts = []
+        for scale in dict.fromkeys(self.scales.values()):
+            names = [name for name, own in self.scales.items() if own == scale]
+            parts.append(f"{', '.join(names)}: {_meaning(scale)}")
+        return "; ".join(parts)
+
+    def _notes(self) -> list[str]:
+        return [
+            f"{line.step.name}: exactly at a kink it takes another derivative than autodiff; either is a convention"
+            for line in self.lines.values()
+            if line.convention
+        ]
+
+
+def explicit_cases(function: Callable[..., Any], space: Space) -> list[Case]:
+    """Return the cases that `@example(...)` above a function asks for."""
+    found = []
+    for example in getattr(function, "hypothesis_explicit_examples", ()):
+        given = dict(example.kwargs)
+        rest = {name: given.pop(name) for name in ("seed", "scale", "values") if name in given}
+        unknown = sorted(set(given) - set(space.names))
+        if unknown:
+            raise ValueError(f"@example names {', '.join(unknown)}, but the sizes are {', '.join(space.names)}")
+        found.append(Case({name: given.get(name, 1) for name in space.names}, why="given", **rest))
+    return found
+
+
+def _mostly(scales: Mapping[str, str]) -> str:
+    return max((PER_SAMPLE, MEAN), key=list(scales.values()).count)
+
+
+def _meaning(scale: str) -> str:
+    if scale == PER_SAMPLE:
+        return "the gradient of each sample's own loss (no 1/m)"
+    return "the gradient of the mean J (with 1/m)"
+
+
+def _place(step: Step) -> dict[str, Any]:
+    return {} if step.statement is None else {"text": ast.unparse(step.statement), "line": step.statement.lineno}
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray | np.generic | int | float | bool)
+
+
+def _differs(a: Any, b: Any) -> bool:
+    try:
+        return not np.allclose(a, b, rtol=1e-6, atol=0, equal_nan=True)
+    except (TypeError, ValueError):
+        return False
+
+
+__all__ = ["Report", "verify"]

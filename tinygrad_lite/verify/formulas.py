@@ -1,0 +1,351 @@
+"""Which lines of a handwritten backward pass are right: every one judged on true values, over many cases."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from .cases import Case, Space
+from .isolate import Source, Step, UnreadableError, run, source_of
+from .judge import equal
+from .problem import Example, Problem
+from .truth import Loss, Truth
+
+Array = Any
+Key = tuple[int, str]
+PER_SAMPLE, MEAN = "per sample", "mean"
+
+
+class Formulas:
+    """A handwritten function beside the loss it belongs to, and what is known of its names."""
+
+    def __init__(self, function: FunctionType, loss: Loss, space: Space) -> None:
+        self.function, self.loss, self.space = function, loss, space
+        self.source: Source | None
+        try:
+            self.source = source_of(function)
+        except UnreadableError:
+            self.source = None
+        self.arguments = [name for name in inspect.signature(function).parameters if name in space.specs]
+        self.samples = self.space.samples[0] if self.space.samples else None
+        self.places: dict[str, int] = {}  # of the inner tensors that the code has a name for and the loss has not
+        self.size = 0  # of the graph
+        self.ignored: set[str] = set()  # names that mean something else here than in the loss
+        self.stopped: Step | None = None  # where the last run could not go on
+        self._truths: dict[int, tuple[Case, dict[str, Any], Truth]] = {}
+        if self.source is not None:
+            self._recognise()
+
+    def truth(self, case: Case) -> tuple[dict[str, Any], Truth]:
+        """Return the arguments of a case and what is true there."""
+        found = self._truths.get(id(case))
+        if found is None:
+            arguments = self.space.draw(case)
+            exact = {n: x.astype(np.float64) if x.dtype.kind == "f" else x for n, x in arguments.items()}
+            truth = self.loss(exact)
+            if self.source is not None and len(truth.graph.vertices) == self.size:
+                truth = truth.named(self.places)
+            found = self._truths[id(case)] = (case, arguments, truth)
+        return found[1], found[2]
+
+    def _recognise(self) -> None:
+        """Find out by their values which inner tensors of the loss the code has other names for."""
+        case, other = list(self.space.guaranteed())[:2]
+        found: list[dict[str, int]] = []
+        for trial in (case, other):
+            arguments, truth = self.truth(trial)
+            assert self.source is not None
+            steps = run(self.source, _copied({n: arguments[n] for n in self.arguments}), lambda step: None).steps
+            places = {}
+            for step in steps:
+                if (
+                    step.name not in truth.values
+                    and isinstance(step.value, np.ndarray)
+                    and step.value.dtype.kind == "f"
+                ):
+                    place = truth.place(step.value)
+                    if place is not None:
+                        places[step.name] = place
+            found.append(places)
+        self.places = {name: i for name, i in found[0].items() if found[1].get(name) == i}
+        self.size = len(truth.graph.vertices)
+        self._truths.clear()
+
+    # --- names --------------------------------------------------------------------------------------------------------
+
+    def target(self, name: str, truth: Truth, step: Step | None = None) -> str | None:
+        """Return the tensor that a gradient's name belongs to: Z2 for dZ2, dz2, d_Z2, grad_Z2, Z2_grad.
+
+        A name that is used once a layer, as `dZ` in a loop from the last layer to the first, belongs to Z3, Z2, Z1 in turn.
+        """
+        for form in _stripped(name):
+            if form in truth.gradients:
+                return form
+            near = [own for own in truth.gradients if own.lower() == form.lower()]
+            if len(near) == 1:
+                return near[0]
+        if step is None or step.uses < 2:
+            return None
+        for form in _stripped(name):
+            layers = [own for own in truth.gradients if re.fullmatch(rf"{re.escape(form)}_?\d+", own)]
+            layers.sort(key=lambda own: int(re.findall(r"\d+$", own)[0]), reverse=True)
+            if step.use < len(layers) and step.uses <= len(layers):
+                return layers[step.use]
+        return None
+
+    def factor(self, name: str, scales: Mapping[str, str], case: Case) -> float:
+        """Return what ∂J/∂Z is multiplied with: m where the notes' gradients of each sample's own loss are meant."""
+        return float(case.sizes[self.samples]) if scales.get(name) == PER_SAMPLE and self.samples else 1.0
+
+    def true(self, step: Step, case: Case, truth: Truth, scales: Mapping[str, str]) -> Any:
+        """Return the true value of a step; None where nothing is known of it."""
+        name, value = step.name, step.value
+        if name in self.ignored:
+            return None
+        if not step.final and self.target(name, truth) is not None:
+            return None  # only the last assignment counts
+        if name in case.sizes and isinstance(value, int | np.integer) and step.final:
+            return case.sizes[name]
+        target = self.target(name, truth, step)
+        if target is None and name in truth.gradients and _holds_gradients(step.container):
+            target = name  # grads["W1"] is dW1
+        if target is not None:
+            return np.asarray(truth.gradients[target] * self.factor(name, scales, case))
+        if name in truth.values and not step.container and step.final:
+            return truth.values[name]
+        return None
+
+    # --- judging ------------------------------------------------------------------------------------------------------
+
+    def free(self, case: Case) -> list[str]:
+        """The names of gradients that may be on either scale: those of inner tensors."""
+        truth, found = self.truth(case)[1], {}
+        for step, _, _ in self.judged(case, {}):
+            target = self.target(step.name, truth, step)
+            if target is not None and target not in self.space.parameters:
+                found[step.name] = target
+        return list(found)
+
+    def judged(self, case: Case, scales: Mapping[str, str], everything: bool = False) -> list[tuple[Step, Array, bool]]:
+        """Run a case line by line; return each known step with the true value, and whether it is right.
+
+        With `everything`, the steps of which nothing is known are there too, with None.
+        """
+        arguments, truth = self.truth(case)
+        mine = {name: arguments[name] for name in self.arguments}
+        if self.source is None:
+            return self.judged_outputs(case, scales)
+
+        def known(step: Step) -> Any:
+            true = self.true(step, case, truth, scales)
+            return true.astype(case.dtype) if isinstance(true, np.ndarray) else true
+
+        judged: list[tuple[Step, Array, bool]] = []
+        unknown: list[Step] = []
+        found = run(self.source, _copied(mine), known, run(self.source, _copied(mine), known))
+        self.stopped = found.steps[-1] if found.error is not None and found.steps else None
+        for step in found.steps:
+            true = self.true(step, case, truth, scales)
+            if true is None:
+                unknown.append(step)
+                if everything:
+                    judged.append((step, None, True))
+                continue
+            judged.append((step, true, step.error is None and self.right(step, true, case, unknown)))
+        return judged
+
+    def outputs(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the function itself; return what it returns by name.  Raises what it raises."""
+        with np.errstate(all="ignore"):
+            return self.named(self.function(**_copied(arguments)))
+
+    def named(self, result: Any) -> dict[str, Any]:
+        """Return a result by name; empty where it has no names."""
+        if isinstance(result, tuple | list) and any(isinstance(part, dict) for part in result):
+            result = next(part for part in result if isinstance(part, dict))
+        if isinstance(result, dict):
+            return {str(name): value for name, value in result.items()}
+        names = self.source.returned if self.source is not None else []
+        if isinstance(result, tuple | list) and len(names) == len(result):
+            return dict(zip(names, result, strict=True))
+        return {names[0]: result} if len(names) == 1 and not isinstance(result, tuple | list) else {}
+
+    def judged_outputs(self, case: Case, scales: Mapping[str, str]) -> list[tuple[Step, Array, bool]]:
+        """Judge what the function returns, as a whole: for a function without source, and to see what reaches the end."""
+        arguments, truth = self.truth(case)
+        mine = {name: arguments[name] for name in self.arguments}
+        judged = []
+        for name, value in self.outputs(mine).items():
+            step = Step(name, value, None, None, mine, container="return")
+            true = self.true(step, case, truth, scales)
+            if (true is not None and self.target(name, truth)) or name in truth.gradients:
+
+                def again(disturb: Callable[[Any], Any], name: str = name) -> Any:
+                    return self.outputs({key: disturb(x) for key, x in mine.items()})[name]
+
+                judged.append((step, true, equal(value, true, again, case.dtype, _size(mine.values()))))
+        return judged
+
+    def right(self, step: Step, true: Any, case: Case, before: Sequence[Step]) -> bool:
+        """Whether the value of a step is the true one, but for rounding."""
+        if isinstance(true, int):
+            return bool(step.value == true)
+        read = names_in(step.expression or step.statement)
+        read = read.union(*(names_in(helper.expression or helper.statement) for helper in helpers_of(step, before)))
+        size = _size(x for name, x in step.space.items() if name in read)
+        if equal(step.value, true, None, case.dtype, size):
+            return True
+        again = None
+        if step.expression is not None:
+            expression, helpers = step.expression, _lines(helpers_of(step, before))
+
+            def again(disturb: Callable[[Any], Any]) -> Any:
+                space = {name: disturb(inspect.unwrap(x) if callable(x) else x) for name, x in step.space.items()}
+                for name, helper in helpers:
+                    space[name] = evaluated(helper, space)
+                return evaluated(expression, space)
+
+            if helpers and not _same(again, step.value):  # a loop or a change in place is between them
+                helpers = []
+
+        return equal(step.value, true, again, case.dtype, size)
+
+    def scales(self, cases: Sequence[Case]) -> tuple[dict[str, str], dict[Key, int]]:
+        """Find the scale of each inner gradient: that with which the fewest lines are wrong.
+
+        The notes' dZ is the gradient of each sample's own loss; ∂J/∂Z has a factor 1/m more.  Either is right.
+        """
+        free = self.free(cases[0])
+        natural: dict[str, str] = {}
+        for name in free:  # in order: what one line gives, the next is given
+            fits = []
+            for scale in (PER_SAMPLE, MEAN):
+                trial = natural | {name: scale}
+                results = [ok for case in cases for step, _, ok in self.judged(case, trial) if step.name == name]
+                fits.append(all(results))
+            natural[name] = PER_SAMPLE if fits[0] or (not fits[1] and _mostly(natural) == PER_SAMPLE) else MEAN
+        best, wrong = natural, self.count(cases, natural)
+        if wrong and len(free) <= 5:
+            for choice in itertools.product((PER_SAMPLE, MEAN), repeat=len(free)):
+                trial = dict(zip(free, choice, strict=True))
+                found = self.count(cases, trial)
+                if len(found) + _mixed(trial) < len(wrong) + _mixed(best):
+                    best, wrong = trial, found
+        return best, wrong
+
+    def problem(self, key: Key, cases: Sequence[Case], scales: Mapping[str, str]) -> Problem | None:
+        """Return a wrong line with all that a diagnosis may look at; None where it is no line of its own."""
+        examples: list[Example] = []
+        helpers: list[tuple[str, ast.expr]] = []
+        expression = None
+        for case in cases:
+            _, truth = self.truth(case)
+            trues = {name: x for name, x in truth.values.items() if name not in self.arguments}
+            for target in truth.gradients:
+                name = f"d{target}"
+                trues[name] = truth.gradients[target] * self.factor(name, scales, case)
+            judged = self.judged(case, scales, everything=True)
+            for i, (step, true, ok) in enumerate(judged):
+                if step.key != key or step.expression is None or true is None:
+                    continue
+                expression = step.expression
+                if not helpers:
+                    helpers = _lines(helpers_of(step, [s for s, t, _ in judged[:i] if t is None]))
+                space = {name: inspect.unwrap(x) if callable(x) else x for name, x in step.space.items()}
+                examples.append(Example(space, step.value, true, case.sizes, trues, ok, step.error))
+        if expression is None:
+            return None
+        return Problem(key[1], expression, helpers, examples, self.samples)
+
+    def count(self, cases: Sequence[Case], scales: Mapping[str, str]) -> dict[Key, int]:
+        """Return in how many cases each wrong line is wrong."""
+        found: dict[Key, int] = defaultdict(int)
+        for case in cases:
+            for step, _, ok in self.judged(case, scales):
+                if not ok:
+                    found[step.key] += 1
+        return dict(found)
+
+
+def helpers_of(step: Step, before: Sequence[Step]) -> list[Step]:
+    """Return the steps that a step depends on and of which nothing is known, in order."""
+    wanted = names_in(step.expression or step.statement)
+    found: list[Step] = []
+    for earlier in reversed(before):
+        if earlier.scope == step.scope and earlier.name in wanted:
+            found.insert(0, earlier)
+            wanted |= names_in(earlier.expression or earlier.statement)
+    return found
+
+
+def _same(again: Callable[[Any], Any], value: Any) -> bool:
+    """Whether computing a value again gives it again."""
+    try:
+        return bool(np.allclose(again(lambda x: x), value, rtol=1e-9, equal_nan=True))
+    except Exception:
+        return False
+
+
+def _size(values: Iterable[Any]) -> float:
+    """Return the largest absolute number in arrays."""
+    arrays = [x for x in values if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.size]
+    return max((float(np.max(np.abs(x))) for x in arrays), default=0.0)
+
+
+def _lines(steps: Sequence[Step]) -> list[tuple[str, ast.expr]]:
+    return [(step.name, step.expression) for step in steps if step.expression is not None]
+
+
+def names_in(node: ast.AST | None) -> set[str]:
+    """Return the names in an expression or a statement."""
+    return set() if node is None else {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def evaluated(expression: Any, space: dict[str, Any]) -> Any:
+    """Return the value of an expression."""
+    from .isolate import _expression
+
+    with np.errstate(all="ignore"):
+        return eval(_expression(expression), space)
+
+
+def _holds_gradients(container: str) -> bool:
+    return container == "return" or container.lower().startswith(("grad", "d")) or container.lower().endswith("grads")
+
+
+def _copied(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: x.copy() if isinstance(x, np.ndarray) else x for name, x in arguments.items()}
+
+
+def _mostly(scales: Mapping[str, str]) -> str:
+    return max((PER_SAMPLE, MEAN), key=list(scales.values()).count)
+
+
+def _mixed(scales: Mapping[str, str]) -> int:
+    """How many inner gradients are not on the scale of the others."""
+    counts = [list(scales.values()).count(scale) for scale in (PER_SAMPLE, MEAN)]
+    return min(counts)
+
+
+def _stripped(name: str) -> list[str]:
+    """Return what a gradient's name may be the gradient of."""
+    forms = []
+    for prefix in ("d_", "d", "D", "grad_", "grad", "g_", "∂", "delta_", "delta", "δ"):
+        if name.startswith(prefix) and len(name) > len(prefix):
+            rest = name.removeprefix(prefix)
+            forms.append(f"Z{rest}" if rest.isdigit() and prefix.startswith(("delta", "δ")) else rest)  # delta2 is dZ2
+    for suffix in ("_grad", "grad"):
+        if name.endswith(suffix) and len(name) > len(suffix):
+            forms.append(name.removesuffix(suffix))
+    return forms
+
+
+__all__ = ["MEAN", "PER_SAMPLE", "Formulas", "Key", "evaluated", "helpers_of", "names_in"]

@@ -1,0 +1,444 @@
+"""Run a handwritten function line by line, each line on true values, so that a wrong line spoils no other.
+
+Statements are run one at a time.  Whenever the last assignment to a name that the truth knows has been made, the value is
+noted, and the name goes on with the true value.  What is called in the same file is run in the same way.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, wraps
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Known = Callable[["Step"], Any]  # a step → the value to go on with, or None where nothing is known of it
+
+
+class UnreadableError(Exception):
+    """The source of a function is not there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A function as syntax: its statements, and where they stand."""
+
+    function: FunctionType
+    body: list[ast.stmt]
+    line: int  # of the `def` in its file
+
+    @property
+    def returned(self) -> list[str]:
+        """The names in the last `return a, b, c`; none where it has another form."""
+        ends = [node for part in self.body for node in ast.walk(part) if isinstance(node, ast.Return)]
+        value = ends[-1].value if ends else None
+        parts = value.elts if isinstance(value, ast.Tuple) else [value]
+        return (
+            [part.id for part in parts if isinstance(part, ast.Name)]
+            if all(isinstance(p, ast.Name) for p in parts)
+            else []
+        )
+
+
+@cache
+def source_of(function: FunctionType) -> Source:
+    """Return a function as syntax.  Raises UnreadableError for one without source, such as a builtin or a lambda."""
+    try:
+        lines, start = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        raise UnreadableError from None
+    found = tree.body[0]
+    if not isinstance(found, ast.FunctionDef):
+        raise UnreadableError
+    start += found.lineno - 1
+    ast.increment_lineno(tree, start - found.lineno)
+    return Source(function, found.body, start)
+
+
+@dataclass(eq=False)
+class Step:
+    """One assignment that was run: to what, by which expression, on which values, with what result."""
+
+    name: str
+    value: Any
+    expression: ast.expr | None  # None inside a statement that is run as a whole
+    statement: ast.stmt | None
+    space: dict[str, Any]  # the names and values before it
+    container: str = ""  # the dict of which the name is a key, "return" for what is returned
+    scope: int = 0  # the number of the call it was run in
+    use: int = 0  # how often the name was assigned to before in that call,
+    uses: int = 1  # and how often in all
+    final: bool = True  # whether nothing in that call assigns to the name again
+    known: bool = False  # whether the truth knows the name
+    error: BaseException | None = None
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """The number of the line in its file, and the name: what the same step has in common in all cases."""
+        return getattr(self.statement, "lineno", 0), self.name
+
+
+class Run(NamedTuple):
+    """What a run gave: the steps in order, and the result of the function or its exception."""
+
+    steps: list[Step]
+    result: Any
+    error: BaseException | None
+
+
+def run(source: Source, arguments: Mapping[str, Any], known: Known, before: Run | None = None) -> Run:
+    """Run a function on named arguments; names go on with what `known` gives for them.
+
+    `before` is a run on the same arguments: it tells which assignment to a name is the last, and only that one counts.
+    Without it, the run is the plain one, and `known` only stands in for a line that raises.
+    """
+    interpreter = _Interpreter(known, None if before is None else Counter((s.scope, s.name) for s in before.steps))
+    with np.errstate(all="ignore"):
+        try:
+            result = interpreter.call(source, dict(arguments))
+        except _StopError as stop:
+            return Run(interpreter.steps, None, stop.error)
+    return Run(interpreter.steps, result, None)
+
+
+class _StopError(Exception):
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class _Return(Exception):  # noqa: N818 -- none of these three is an error
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Break(Exception):  # noqa: N818
+    pass
+
+
+class _Continue(Exception):  # noqa: N818
+    pass
+
+
+LIMIT = 10_000  # assignments; a loop without end is stopped
+
+
+class _Interpreter:
+    """Runs statements; see `run`."""
+
+    def __init__(self, known: Known, total: Counter[tuple[int, str]] | None) -> None:
+        self.known = known
+        self.total = total  # how often each name is assigned to, where that is known
+        self.used: Counter[tuple[int, str]] = Counter()
+        self.steps: list[Step] = []
+        self.scopes = [0]  # of the calls that are open
+        self.calls = 0
+
+    def call(self, source: Source, arguments: dict[str, Any]) -> Any:
+        """Run the body of a function on its arguments."""
+        function = source.function
+        bound = inspect.signature(function).bind(**arguments) if arguments else None
+        space = dict(function.__globals__)
+        for name in function.__code__.co_names:
+            if self._ours(space.get(name), function):
+                space[name] = self._wrapped(space[name])
+        closure = inspect.getclosurevars(function).nonlocals if function.__closure__ else {}
+        space.update(closure)
+        if bound is not None:
+            bound.apply_defaults()
+            space.update(bound.arguments)
+        else:
+            space.update(arguments)
+        self.calls += 1
+        self.scopes.append(self.calls)
+        try:
+            self.run(source.body, space)
+        except _Return as result:
+            return result.value
+        finally:
+            self.scopes.pop()
+        return None
+
+    def _ours(self, value: Any, function: FunctionType) -> bool:
+        """Whether a global is a function of the same file that can be read."""
+        if not isinstance(value, FunctionType) or value.__code__.co_filename != function.__code__.co_filename:
+            return False
+        try:
+            source_of(value)
+        except UnreadableError:
+            return False
+        return value is not function and len(self.scopes) < 6
+
+    def _wrapped(self, function: FunctionType) -> Callable[..., Any]:
+        @wraps(function)
+        def inner(*args: Any, **kwargs: Any) -> Any:
+            bound = inspect.signature(function).bind(*args, **kwargs)
+            if any(p.kind is not p.POSITIONAL_OR_KEYWORD for p in bound.signature.parameters.values()):
+                return function(*args, **kwargs)
+            return self.call(source_of(function), dict(bound.arguments))
+
+        return inner
+
+    def run(self, body: list[ast.stmt], space: dict[str, Any]) -> None:
+        for statement in body:
+            self.statement(statement, space)
+
+    def statement(self, node: ast.stmt, space: dict[str, Any]) -> None:
+        match node:
+            case ast.Assign(targets=[target], value=value) if _is_place(target):
+                self.assign(node, target, value, space)
+            case ast.AnnAssign(target=target, value=ast.expr() as value) if _is_place(target):
+                self.assign(node, target, value, space)
+            case ast.AugAssign(target=target, value=value) if _is_place(target):
+                self.assign(node, target, _product(node), space, in_place=node)
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if all(
+                map(_is_place, targets)
+            ) and len(targets) == len(values):
+                before = dict(space)
+                for target, value in zip(targets, values, strict=True):
+                    self.assign(node, target, value, space, before)
+            case ast.Return(value=value):
+                raise _Return(None if value is None else self.result(node, value, space))
+            case ast.If(test=test):
+                self.run(node.body if self.evaluate(test, space) else node.orelse, space)
+            case ast.For(target=target, iter=iterable):
+                for item in self.evaluate(iterable, space):
+                    space["__item"] = item
+                    exec(_compiled(_assignment(target, "__item")), space)
+                    try:
+                        self.run(node.body, space)
+                    except _Break:
+                        break
+                    except _Continue:
+                        continue
+                else:
+                    self.run(node.orelse, space)
+            case ast.While(test=test):
+                while self.evaluate(test, space):
+                    try:
+                        self.run(node.body, space)
+                    except _Break:
+                        break
+                    except _Continue:
+                        continue
+            case ast.Break():
+                raise _Break
+            case ast.Continue():
+                raise _Continue
+            case _:
+                self.whole(node, space)
+
+    def evaluate(self, node: ast.expr, space: dict[str, Any]) -> Any:
+        try:
+            return eval(_expression(node), space)
+        except (_StopError, _Return):
+            raise
+        except Exception as error:
+            raise _StopError(error) from error
+
+    def assign(
+        self,
+        node: ast.stmt,
+        target: ast.expr,
+        value: ast.expr,
+        space: dict[str, Any],
+        seen: dict[str, Any] | None = None,
+        in_place: ast.stmt | None = None,
+    ) -> None:
+        """Run `target = value` and note it."""
+        if isinstance(target, ast.Subscript) and isinstance(space.get(_base(target)), np.ndarray):
+            self.changed(node, target, value, space)
+            return
+        before = dict(space) if seen is None else seen
+        error = None
+        try:
+            if in_place is None:
+                result = eval(_expression(value), before)
+            else:  # as it stands, so that an array is changed in place where Python would
+                own = _base(target)
+                before = {key: x.copy() if key == own and isinstance(x, np.ndarray) else x for key, x in space.items()}
+                self.keep(own, space)
+                exec(_compiled(in_place), space)
+                result = eval(_expression(_read(target)), space)
+        except _StopError:
+            raise
+        except Exception as raised:
+            result, error = None, raised
+        name = _name_of(target, space)
+        container = "" if isinstance(target, ast.Name) else _base(target)
+        self.note(Step(name, result, value, node, before, error=error, container=container), target, space)
+
+    def keep(self, name: str, space: dict[str, Any]) -> None:
+        """Give earlier steps a copy of an array that is about to be changed in place."""
+        old = space.get(name)
+        if isinstance(old, np.ndarray):
+            copy = old.copy()
+            for step in self.steps:
+                for key, x in step.space.items():
+                    if x is old:
+                        step.space[key] = copy
+
+    def changed(self, node: ast.stmt, target: ast.Subscript, value: ast.expr, space: dict[str, Any]) -> None:
+        """Run `array[index] = value`: an assignment to the array; with a mask it is np.where(mask, value, array)."""
+        name = _base(target)
+        error: BaseException | None = None
+        before = {key: x.copy() if key == name else x for key, x in space.items()}
+        self.keep(name, space)
+        try:
+            exec(_compiled(node), space)
+            mask = eval(_expression(target.slice), before)
+        except Exception as raised:
+            error, mask = raised, None
+        where = _where(target, value, node) if isinstance(mask, np.ndarray) and mask.dtype == bool else None
+        place = ast.copy_location(ast.Name(name, ast.Store()), target)
+        self.note(Step(name, space[name], where, node, before, error=error), place, space)
+
+    def note(self, step: Step, target: ast.expr, space: dict[str, Any]) -> None:
+        """Keep a step, and go on with the true value where it is known."""
+        self.steps.append(step)
+        if len(self.steps) > LIMIT:
+            raise _StopError(RuntimeError(f"more than {LIMIT:,} assignments: is there a loop without end?"))
+        step.scope = self.scopes[-1]
+        if self.total is not None:
+            step.use, step.uses = self.used[step.scope, step.name], self.total[step.scope, step.name]
+            step.final = step.use + 1 >= step.uses
+        self.used[step.scope, step.name] += 1
+        result = step.value
+        if step.error is not None or self.total is not None:
+            true = self.known(step)
+            if true is not None:
+                step.known, result = True, true
+        if step.error is not None and not step.known:
+            raise _StopError(step.error)
+        space["__value"] = result
+        exec(_compiled(_assignment(target, "__value")), space)
+
+    def result(self, node: ast.Return, value: ast.expr, space: dict[str, Any]) -> Any:
+        """Return what a function returns; in the outermost one, each named part is a step of its own."""
+        if len(self.scopes) > 2:
+            return self.evaluate(value, space)
+        parts: list[tuple[str, ast.expr]] = []
+        match value:
+            case ast.Dict(keys=keys, values=values) if all(isinstance(k, ast.Constant) for k in keys):
+                parts = [(str(k.value), v) for k, v in zip(keys, values, strict=True)]  # type: ignore[union-attr]
+            case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords) if all(k.arg for k in keywords):
+                parts = [(str(k.arg), k.value) for k in keywords]
+            case ast.Tuple(elts=values) if all(isinstance(v, ast.Name) for v in values):
+                parts = [(v.id, v) for v in values if isinstance(v, ast.Name)]
+            case ast.Name(id=name):
+                found = self.evaluate(value, space)
+                return found if isinstance(found, dict | tuple | list) else {name: found}
+            case _:
+                return self.evaluate(value, space)
+        ends: dict[str, Any] = {}
+        for name, part in parts:
+            step = Step(name, None, part, node, dict(space), container="return", scope=self.scopes[-1])
+            try:
+                step.value = eval(_expression(part), step.space)
+            except Exception as error:
+                step.error = error
+            ends[name] = step.value
+            if not (isinstance(part, ast.Name) and part.id == name):
+                self.steps.append(step)
+        return ends
+
+    def whole(self, node: ast.stmt, space: dict[str, Any]) -> None:
+        """Run a statement that has no parts to look at; what it assigns is noted afterwards."""
+        before = dict(space)
+        try:
+            exec(_compiled(node), space)
+        except _StopError:
+            raise
+        except Exception as error:
+            raise _StopError(error) from error
+        names = dict.fromkeys(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+        for name in names:
+            if name in space:
+                self.note(Step(name, space[name], None, node, before), ast.Name(name, ast.Store()), space)
+
+
+# --- syntax -----------------------------------------------------------------------------------------------------------
+
+
+def _is_place(target: ast.expr) -> bool:
+    """Whether a target is a name, or an item of one: `dW1` or `grads["dW1"]`."""
+    return isinstance(target, ast.Name) or (isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name))
+
+
+def _base(target: ast.expr) -> str:
+    return target.id if isinstance(target, ast.Name) else target.value.id  # type: ignore[attr-defined]
+
+
+def _name_of(target: ast.expr, space: dict[str, Any]) -> str:
+    """Return the name of a target: `dW1` for dW1, grads["dW1"] and dW[1]."""
+    if isinstance(target, ast.Name):
+        return target.id
+    assert isinstance(target, ast.Subscript)
+    try:
+        key = eval(_expression(target.slice), space)
+    except Exception:
+        key = None
+    if isinstance(key, str):
+        return key
+    return f"{_base(target)}{key}" if isinstance(key, int) else ast.unparse(target)
+
+
+def _read(target: ast.expr) -> ast.expr:
+    if isinstance(target, ast.Name):
+        return ast.copy_location(ast.Name(target.id, ast.Load()), target)
+    assert isinstance(target, ast.Subscript)
+    return ast.copy_location(ast.Subscript(target.value, target.slice, ast.Load()), target)
+
+
+@cache
+def _product(node: ast.AugAssign) -> ast.expr:
+    """Return `a *= b` as the expression a * b."""
+    return _located(ast.BinOp(_read(node.target), node.op, node.value), node)
+
+
+@cache
+def _where(target: ast.Subscript, value: ast.expr, node: ast.stmt) -> ast.expr:
+    """Return `array[mask] = value` as the expression np.where(mask, value, array)."""
+    where = ast.Attribute(ast.Name("np", ast.Load()), "where", ast.Load())
+    if isinstance(node, ast.AugAssign):
+        value = ast.BinOp(ast.Name(_base(target), ast.Load()), node.op, node.value)
+    return _located(ast.Call(where, [target.slice, value, ast.Name(_base(target), ast.Load())], []), node)
+
+
+def _located(node: ast.expr, like: ast.AST) -> ast.expr:
+    return ast.fix_missing_locations(ast.copy_location(node, like))
+
+
+_codes: dict[int, tuple[ast.AST, CodeType]] = {}  # with the node, so that its id is not used again
+
+
+def _expression(node: ast.expr) -> CodeType:
+    found = _codes.get(id(node))
+    if found is None:
+        tree = ast.fix_missing_locations(ast.Expression(node))
+        found = _codes[id(node)] = (node, compile(tree, "<formula>", "eval"))
+    return found[1]
+
+
+def _compiled(node: ast.stmt) -> CodeType:
+    found = _codes.get(id(node))
+    if found is None:
+        tree = ast.fix_missing_locations(ast.Module([node], []))
+        found = _codes[id(node)] = (node, compile(tree, "<formula>", "exec"))
+    return found[1]
+
+
+@cache
+def _assignment(target: ast.expr, name: str) -> ast.stmt:
+    """Return the statement `target = name`."""
+    node = ast.Assign([target], ast.Name(name, ast.Load()))
+    return ast.fix_missing_locations(ast.copy_location(node, target) if hasattr(target, "lineno") else node)
+
+
+__all__ = ["Run", "Source", "Step", "UnreadableError", "run", "source_of"]
