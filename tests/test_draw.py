@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 from jaxtyping import Float, Int
 
 import tinygrad_lite as tl
+from models.char_transformer import CharTransformer
 from models.mnist_two_layer import TwoLayer
 from tinygrad_lite import Tensor, capture, nn, relu
 from tinygrad_lite.draw import DrawingError, capture_model, draw, formula, render
 from tinygrad_lite.graph import Graph, graph_of
-from tinygrad_lite.op import EVERYTHING, recording
+from tinygrad_lite.op import EVERYTHING, REGISTRY, recording
 
 needs_graphviz = pytest.mark.skipif(not render.can_render(), reason="no Graphviz is installed")
 
@@ -116,6 +117,20 @@ def test_a_stand_in_name_is_not_one_that_is_taken() -> None:
     assert names == {"x", "relu₁", "mul₁"}
     dot = draw(capture(lambda: relu(leaf("W1") * leaf("W_1")))).dot
     assert "ReLU(W₁ ⊙ W₁⁽²⁾)" in labels(dot).values()
+
+
+def test_an_op_without_a_formula_is_written_as_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinygrad_lite.op.REGISTRY", dict(REGISTRY))
+    monkeypatch.setattr(Tensor, "my_op", None, raising=False)
+    monkeypatch.delattr(Tensor, "my_op")
+
+    @tl.op.op(lambda g, _out, _a, _b, k: g * k, lambda g, _out, _a, _b, k: g)
+    def my_op(a: Any, b: Any, k: float = 2.0) -> Any:
+        return a * k + b
+
+    a, b = leaf("a"), leaf("b")
+    assert text_of(my_op(a + b, b)) == "my_op(a + b, b, 2)"
+    assert tl.op.REGISTRY["my_op"].latex == r"\mathrm{{my\_op}}({0}, {1}, {k})"
 
 
 def test_what_is_neither_tensor_nor_graph_is_refused() -> None:
@@ -467,6 +482,23 @@ def test_a_large_entangled_graph_is_laid_out_in_seconds() -> None:
     start = time.perf_counter()
     assert draw(tl.stack(made)).svg().startswith("<?xml")
     assert time.perf_counter() - start < 10
+
+
+@needs_graphviz
+@pytest.mark.parametrize("steps", [30, 64])
+def test_an_unrolled_network_is_laid_out_in_seconds(steps: int) -> None:
+    """Its weights are used at every step, and all steps at the end: long edges, for which Graphviz took minutes."""
+    full, x = nn.Linear(4, 4), leaf("x", np.ones((2, 4)))
+    states = [x]
+    for _ in range(steps):
+        states.append(tl.tanh(full(states[-1]) + x[0]))
+    start = time.perf_counter()
+    assert draw(tl.stack(states).mean()).svg().count('class="node"') > 2 * steps
+    assert time.perf_counter() - start < 5
+
+
+def test_the_models_are_drawn_without_hurry() -> None:
+    assert all("splines" not in draw(capture_model(model)).dot for model in (TwoLayer(), CharTransformer()))
 
 
 # --- saving ---------------------------------------------------------------------------------------------------------

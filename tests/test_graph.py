@@ -364,3 +364,9 @@ def test_a_function_that_returns_no_tensor_is_refused(result: Any) -> None:
     with pytest.raises(TypeError, match="must return tensors"):
         capture(lambda x: result, X)
     assert sys.getprofile() is None
+
+
+def test_repr_is_short() -> None:
+    w = Tensor([1.0], requires_grad=True, name="w")
+    assert repr(capture(lambda x: (w * x).sum(), np.ones(1))) == "Graph(4 vertices, 1 parameter, sum)"
+    assert repr(capture(two_names, np.ones(1))).endswith(", 0 parameters, first)")

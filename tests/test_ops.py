@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_lite as tl
 from tinygrad_lite import Tensor, autodiff, gradients
-from tinygrad_lite.op import REGISTRY, Each, Op, is_recording
+from tinygrad_lite.op import POSITIVE, REGISTRY, Each, Op, is_recording
 from tinygrad_lite.verify import laws
 from tinygrad_lite.verify.laws import Case, Shape, call, check_vjp, draw, kink_of, smooth
 from tinygrad_lite.verify.numerical import assert_derivative
@@ -765,6 +765,13 @@ rule = lambda g, _out, x: g
         ),
         (lambda: make(lambda x, k: x, rule), TypeError, r"rule\(g, out, x, k\): got an unexpected .*'k'"),
         (lambda: make(lambda x: (x, x), rule, saves=True), TypeError, "'saved'"),
+        (lambda: make(lambda x: x, rule, domain=3.0), TypeError, "mine: domain=3.0 must be a Domain"),
+        (lambda: make(lambda x: x, rule, domain=(0.1, 3)), TypeError, r"mine: .*write domain=Domain\(low=0.0\)"),
+        (
+            lambda: make(lambda a, b: a, *[lambda g, _o, _a, _b: g] * 2, domain=(POSITIVE,)),
+            TypeError,
+            r"write domain=\(Domain\(low=0.0\), Domain\(low=0.0\)\)",
+        ),
         (lambda: make(lambda x: float(x), rule)(1.0), TypeError, "mine: .* must return an array, not float"),
         (lambda: make(lambda x: None, rule)(1.0), TypeError, "mine: .* must return an array, not NoneType"),
         (lambda: make(lambda x: (x, x), rule)(1.0), TypeError, "mine: .* must return an array, not tuple"),
@@ -784,6 +791,77 @@ rule = lambda g, _out, x: g
 def test_an_op_that_is_not_right_is_refused_by_name(attempt: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         attempt()
+
+
+@pytest.mark.usefixtures("forget")
+def test_an_op_may_be_defined_again_where_it_was_defined() -> None:
+    for factor in (2.0, 3.0):
+
+        @tl.op.op(lambda g, _out, _x, factor=factor: g * factor, numpy=np.unwrap)
+        def mine(x: Any, factor: float = factor) -> Any:
+            return x * factor
+
+        assert tl.op.REGISTRY["mine"] is tl.op.ANSWERS[np.unwrap]
+        x = Tensor([1.0], requires_grad=True)
+        (x.mine() + mine(x)).backward()
+        assert x.grad.numpy() == 2 * factor
+    with pytest.raises(ValueError, match=r"mine.*another name"):
+        make(lambda x: x, rule)
+    assert tl.op.REGISTRY["mine"].face is mine
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_lone_domain_is_that_of_every_input() -> None:
+    make(lambda a, b: a * b, lambda g, _o, _a, b: g * b, lambda g, _o, a, _b: g * a, domain=POSITIVE)
+    assert tl.op.REGISTRY["mine"].domain == (POSITIVE, POSITIVE)
+
+
+# --- check_op ---------------------------------------------------------------------------------------------------------
+
+BROKEN: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any], str]] = {
+    "vjp": (
+        lambda a, b, k=2.0: a * b * k,
+        (lambda g, _o, _a, b, k: g * b * k, lambda g, _o, a, _b, k: g * a * k * 1.01),
+        {"broadcasts": True},
+        r"mine breaks the law 'vjp' .*\n  for b: autodiff .*\n  at a = .*, b = .*, k = 2\.0$",
+    ),
+    "jvp": (
+        lambda x: np.sin(x),
+        (lambda g, _o, x: g * tl.cos(x) * (1.1 if is_recording() else 1),),
+        {},
+        "'jvp'.*\n  for x: w · ",
+    ),
+    "second": (
+        lambda x: np.sin(x),
+        (lambda g, _o, x: g * np.cos(np.asarray(getattr(x, "_data", x))),),
+        {},
+        "'second'.*\n  for x: ",
+    ),
+    "variadic": (
+        lambda xs: xs[0] + xs[1],
+        (lambda i, g, _o, _xs: g * (1 + i),),
+        {"variadic": True},
+        r"for xs\[1\]: autodiff .*\n  at xs\[0\] = ",
+    ),
+    "nan": (lambda x: np.log(x), (lambda g, _o, x: g / x,), {}, r"^mine gives NaN at x = .*-.*domain=Domain\(low=0\)$"),
+    "inf": (lambda x: 1 / (x < 2), (lambda g, _o, x: g / x,), {}, r"^mine gives an infinite value at x = "),
+}
+
+
+@pytest.mark.usefixtures("forget")
+@pytest.mark.parametrize(("forward", "rules", "fields", "message"), BROKEN.values(), ids=BROKEN)
+def test_check_op_names_the_law_the_input_and_the_values(
+    forward: Any, rules: Any, fields: Any, message: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(forward, *rules, **fields)
+    monkeypatch.setattr(laws, "REGISTRY", tl.op.REGISTRY)
+    case = (lambda rng, shape: Case([shape, shape], {})) if "variadic" in fields else None
+    with pytest.raises(AssertionError, match=message) as caught:
+        laws.check_op("mine", case)
+    assert not getattr(caught.value, "__notes__", None)
+    assert caught.value.__suppress_context__
+    assert list(tmp_path.iterdir()) == []
 
 
 def grad_of(f: Any) -> Any:

@@ -117,10 +117,10 @@ class Op:
     """One operation.  Everything else about it (method, label, equation, test, kernel) follows from this record.
 
     - `forward`: arrays in, array out; `vjps`: one rule per input, none for a result that is not a float (comparisons).
-    - `text`, `latex`: how it is written; `{0}`, `{1}` are the inputs, `{axis}` etc. the parameters; `precedence`: how
-      strongly that binds.
-    - `domain`: per input, where it is differentiable; `kink(*inputs, **params)` is zero exactly where, inside the domain,
-      the op has a corner or a jump; `convention` says which derivative is taken there.
+    - `text`, `latex`: how it is written, name(inputs, parameters) by default; `{0}`, `{1}` are the inputs, `{axis}` etc. the
+      parameters; `precedence`: how strongly that binds.
+    - `domain`: where each input is differentiable, or one `Domain` for all; `kink(*inputs, **params)` is zero exactly where,
+      inside the domain, the op has a corner or a jump; `convention` says which derivative is taken there.
     - `numpy`: the NumPy function it answers to; `methods`: further names on Tensor, such as `__add__`.
     - `broadcasts`: the inputs broadcast, so a gradient may have to be summed back.
     - `saves`: forward returns (result, by-product); the rules get the by-product as `saved`, and None when they run on
@@ -203,6 +203,7 @@ REGISTRY: dict[str, Op] = {}
 ANSWERS: dict[Any, Op] = {}  # by the NumPy function that it answers to
 NO_PARAMS: dict[str, Any] = {}
 NUMBERS = (float, int, bool)
+STARRED = inspect.Parameter.VAR_POSITIONAL
 OUT = -1  # stands for the result where inputs are numbered
 REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__pow__", "__matmul__"}
 
@@ -210,16 +211,23 @@ REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__pow__", "__matmu
 def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]:
     """Make the function under it an op: register it, and give it the face that writes history.
 
-    `fields` are those of `Op`; `inputs` is the number of arrays where there are no rules to count.
+    `fields` are those of `Op`; `inputs` is the number of arrays where there are no rules to count.  A function that is
+    defined again, in the same module and under the same name, replaces the one before, as in a notebook cell run twice.
     """
 
     def register(function: Callable[P, Any]) -> Callable[P, Tensor]:
         name = function.__name__
         body: Callable[..., Any] = function
         record = Op(name, body, inspect.signature(function), vjps, **fields)
-        record.latex = record.latex or record.text
-        record.domain = record.domain or (REAL,) * max(len(vjps), inputs)
-        _check_record(record, vjps)
+        record.domain = _domains(name, record.domain or REAL, max(len(vjps), inputs))
+        before = REGISTRY.get(name)
+        earlier = before if before is not None and _again(before, function) else None
+        _check_record(record, vjps, earlier)
+        upright = rf"\mathrm{{{{{name}}}}}".replace("_", r"\_")
+        record.latex = record.latex or record.text or _function_form(record, upright)
+        record.text = record.text or _function_form(record, name)
+        if earlier is not None:
+            _forget(earlier)
         if record.variadic:
             first = before_operands(record)
             one_list = lambda *arrays, **params: body(arrays, **params)
@@ -247,13 +255,49 @@ def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable
     return register
 
 
-def _check_record(op: Op, rules: Sequence[Rule | None]) -> None:
-    """Refuse an op whose names are taken, or whose rules do not take what they will be given."""
-    if op.name in REGISTRY:
+def _domains(name: str, domain: Any, count: int) -> tuple[Domain, ...]:
+    """Return one domain for each input; one that stands alone is that of every input."""
+    domains = (domain,) * count if isinstance(domain, Domain) else domain
+    right = isinstance(domains, tuple | list) and len(domains) == count
+    if not right or not all(isinstance(x, Domain) for x in domains):
+        form = "Domain(low=0.0)" if count == 1 else f"({', '.join(['Domain(low=0.0)'] * count)})"
+        raise TypeError(f"{name}: domain={domain!r} must be a Domain for each input; write domain={form}")
+    return tuple(domains)
+
+
+def _function_form(op: Op, name: str) -> str:
+    """Return how an op is written of which nothing else is said: name(inputs, parameters)."""
+    arrays = ["{0}"] if op.variadic else [f"{{{i}}}" for i in range(len(op.domain))]
+    before = before_operands(op) if op.variadic else None
+    names = op.signature.parameters
+    params = list(names)[len(op.domain) :] if before is None else [n for n in names if names[n].kind is not STARRED]
+    return f"{name}({', '.join(arrays + [f'{{{param}}}' for param in params])})"
+
+
+def _again(op: Op, function: Callable[..., Any]) -> bool:
+    """Whether a function is the one that made an op, defined again: so a cell of a notebook can run twice."""
+    own = (function.__module__ or "").partition(".")[0] == __name__.partition(".")[0]
+    names = [(f.__module__, f.__qualname__) for f in (op.face, function)]
+    return names[0] == names[1] and not own
+
+
+def _forget(op: Op) -> None:
+    """Take an op out of the tables and off Tensor, so that another can stand in its place."""
+    del REGISTRY[op.name]
+    for function in [f for f, answer in ANSWERS.items() if answer is op]:
+        del ANSWERS[function]
+    for method in (op.name, *op.methods):
+        if vars(Tensor).get(method) is op.face:
+            delattr(Tensor, method)
+
+
+def _check_record(op: Op, rules: Sequence[Rule | None], earlier: Op | None) -> None:
+    """Refuse an op whose names are taken by another than it replaces, or whose rules do not take what they will be given."""
+    if op.name in REGISTRY and earlier is None:
         raise ValueError(f"an op named {op.name!r} is registered already; choose another name")
-    if op.name in vars(Tensor):
+    if op.name in vars(Tensor) and (earlier is None or vars(Tensor)[op.name] is not earlier.face):
         raise ValueError(f"a Tensor has {op.name!r} already; choose another name for the op")
-    if op.numpy in ANSWERS:
+    if op.numpy in ANSWERS and ANSWERS[op.numpy] is not earlier:
         raise ValueError(f"{op.name}: np.{op.numpy.__name__} is answered by {ANSWERS[op.numpy].name} already")  # type: ignore[union-attr]
     names, before = list(op.signature.parameters), before_operands(op)
     if len(rules) > len(names):
@@ -277,7 +321,7 @@ def composed(inputs: int = 1, **fields: Any) -> Callable[[Callable[P, R]], Calla
 def before_operands(op: Op) -> list[str] | None:
     """Return the names of the parameters that stand before `*operands`, or None where the arrays come in one list."""
     names = list(op.signature.parameters)
-    starred = [i for i, p in enumerate(op.signature.parameters.values()) if p.kind is p.VAR_POSITIONAL]
+    starred = [i for i, p in enumerate(op.signature.parameters.values()) if p.kind is STARRED]
     return names[: starred[0]] if starred else None
 
 

@@ -7,6 +7,7 @@ those that ask about values without a derivative.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from inspect import signature
@@ -89,7 +90,7 @@ def _array_function(_tensor: Tensor, function: Any, _types: Any, args: Any, kwar
     answer = TRANSLATED.get(function) or ANSWERS.get(function)
     if answer is None:
         raise TypeError(
-            f"np.{function.__name__} is not among the functions that are recorded; use one of tinygrad_lite's, or pass "
+            f"{_title(function)} is not among the functions that are recorded; use one of tinygrad_lite's, or pass "
             "t.numpy() where no gradient is needed"
         )
     return answer(*args, **kwargs) if isinstance(function, np.ufunc) else _answered(function, answer, args, kwargs)
@@ -119,9 +120,18 @@ def _answered(function: Any, answer: Callable[..., Any], args: Any, kwargs: Any)
             default = theirs.get(name, signature)  # a value that nobody gives
             if value is not default and not (isinstance(value, str) and value == default):
                 takes = ", ".join(n for n in theirs if n in ours or n in inputs)
-                raise TypeError(f"np.{function.__name__} of a tensor takes {takes}, but not {name}={value!r}")
+                raise TypeError(f"{_title(function)} of a tensor takes {takes}, but not {name}={value!r}")
             del given[name]
     return answer(*places, **given)
+
+
+def _title(function: Any) -> str:
+    """Name a function of NumPy as one writes it: np.linalg.inv, np.remainder (np.mod)."""
+    home = getattr(function, "__module__", None) or "numpy"
+    names = [name for name, x in vars(sys.modules[home]).items() if x is function]
+    first, *others = sorted(names or [function.__name__], key=lambda name: name != function.__name__)
+    home = home.replace("numpy", "np", 1) + "." if names else ""
+    return f"{home}{first}" + (f" ({home}{others[0]})" if others else "")
 
 
 def _plain(x: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..graph import Graph
 from ..tensor import shape_text
-from .formula import one_line, pretty, write
+from .formula import Sheet, one_line, pretty, write
 
 FONT = "Helvetica,Arial,sans-serif"
 GREY = "#6e6e6e"
@@ -32,8 +32,12 @@ NODE = {
     "margin": "0.09,0.04",
 }
 EDGE = {"color": "#1f4f99", "arrowsize": "0.7"}
-# How long Graphviz looks for the best layout: 500 ops that use each other at random take 1 s so, and 41 s else.
-HURRY_FROM = 800  # nodes and edges
+# How long Graphviz looks for the best layout: its time goes into the columns that edges cross, of which an unrolled network,
+# where weights are used at every step, has many: with 32 steps 8,000, and it took 100 s.  Now 32 steps take 0.5 s, 64
+# take 2 s, and 500 ops that use each other at random 1 s instead of 41 s.
+LONG_FROM = 1000  # columns that edges cross; 392 in models/char_transformer.py
+LONG = {"splines": "polyline", "nslimit": "0.1", "mclimit": "0.1"}
+HURRY_FROM = (800, 10_000)  # nodes and edges; columns
 HURRY = {"splines": "line", "nslimit": "0.1", "nslimit1": "0.5", "mclimit": "0.1"}
 STYLES = {  # one line per kind of node
     "parameter": {"color": "#2970b8", "fillcolor": "white", "penwidth": "2.6"},
@@ -70,7 +74,9 @@ def to_dot(graph: Graph, title: str | None = None) -> Dot:
     sheet = write(graph)
     ops, tensors = len(sheet.formulas), len(sheet.names)
     edges = ops + sum(len(formula.inputs) for formula in sheet.formulas.values())
-    hurry = HURRY if ops + tensors + edges >= HURRY_FROM else {}
+    crossed = _crossed(sheet)
+    large = ops + tensors + edges >= HURRY_FROM[0] or crossed >= HURRY_FROM[1]
+    hurry = HURRY if large else LONG if crossed >= LONG_FROM else {}
     dot = Digraph("graph", graph_attr=GRAPH | hurry, node_attr=NODE, edge_attr=EDGE)
     if title := one_line(title or ""):
         dot.attr(label=f"<{escape(title)}>", labelloc="t")
@@ -86,6 +92,18 @@ def to_dot(graph: Graph, title: str | None = None) -> Dot:
                 dot.edge(f"t{j}", f"o{i}")
             dot.edge(f"o{i}", f"t{i}")
     return Dot(dot.source, ops, tensors, edges)
+
+
+def _crossed(sheet: Sheet) -> int:
+    """Count the columns that edges cross, where every op stands in the first column that its inputs allow."""
+    column: dict[int, int] = {}  # of the tensors that are computed; a leaf stands before its first op
+    first: dict[int, int] = {}
+    total = 0
+    for i, formula in sheet.formulas.items():
+        own = 1 + max((column[j] for j in formula.inputs if j in column), default=0)
+        column[i] = own + 1
+        total += sum(own - 1 - column.get(j, first.setdefault(j, own - 1)) for j in formula.inputs)
+    return total
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:

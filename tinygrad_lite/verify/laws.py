@@ -6,10 +6,13 @@ each other or to zero, and cases closer to a kink than a numerical derivative st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
@@ -32,6 +35,7 @@ class Case(NamedTuple):
 
 
 Make: TypeAlias = Callable[[Random, Shape], Case]
+Law: TypeAlias = Callable[[Op, Make, int, Shape], None]
 
 
 def check_op(op: Callable[..., Any] | str, case: Make | None = None, examples: int = 50) -> None:
@@ -41,11 +45,12 @@ def check_op(op: Callable[..., Any] | str, case: Make | None = None, examples: i
     the same on arrays and on tensors, and its own derivative must be right.  An op needs
     `case(rng, shape)` where a parameter has no default, or where it has an `axis` without `keepdims`; that returns a `Case`:
     how to call it with inputs of about that shape.
-    Raises AssertionError with the smallest counterexample found, ValueError for an op without rules.
+    Raises AssertionError with the law that is broken and the smallest counterexample found, ValueError for an op without
+    rules.
 
     >>> check_op("tanh", examples=5)
     """
-    from hypothesis import HealthCheck, given, settings
+    from hypothesis import HealthCheck, Phase, Verbosity, given, settings
     from hypothesis import strategies as st
     from hypothesis.extra.numpy import array_shapes
 
@@ -54,15 +59,65 @@ def check_op(op: Callable[..., Any] | str, case: Make | None = None, examples: i
         raise ValueError(f"{record.name} has no derivative to check")
     make = case or partial(default_case, record)
 
+    broken: list[tuple[Law, Case]] = []
+
     @settings(
-        max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+        phases=[Phase.generate, Phase.shrink],
+        verbosity=Verbosity.quiet,
     )
     @given(st.integers(0, 10**6), array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
     def obeys(seed: int, shape: Shape) -> None:
         for law in LAWS:
-            law(record, make, seed, shape)
+            try:
+                law(record, make, seed, shape)
+            except AssertionError:
+                broken[:] = [(law, draw(record, make, seed, shape))]  # the last one is the smallest
+                raise
 
-    obeys()
+    with _no_folder(), catch_warnings():
+        simplefilter("ignore", RuntimeWarning)
+        try:
+            obeys()
+        except AssertionError as error:
+            raise AssertionError(_report(record, *broken[0], error)) from None
+
+
+@contextmanager
+def _no_folder() -> Iterator[None]:
+    """Let Hypothesis write no .hypothesis/ into the current folder, where it would keep the constants of modules."""
+    from hypothesis import configuration
+
+    before = getattr(configuration, "__hypothesis_home_directory", None)
+    configuration.set_hypothesis_home_dir(os.devnull)  # no folder can be made there, and Hypothesis goes on without
+    try:
+        yield
+    finally:
+        configuration.set_hypothesis_home_dir(before)
+
+
+def _report(op: Op, law: Law, case: Case, error: AssertionError) -> str:
+    """Write which law an op breaks, and the call that shows it."""
+    given = [f"{_name(op, i)} = {np.array2string(x, separator=', ')}" for i, x in enumerate(case.inputs)]
+    at = ", ".join(given + [f"{name} = {value!r}" for name, value in {**op.defaults, **case.params}.items()])
+    if not np.isfinite(y := call(op, case.inputs, case.params).numpy()).all():
+        found = "NaN" if np.isnan(y).any() else "an infinite value"
+        return f"{op.name} gives {found} at {at}: say where it is defined, such as domain=Domain(low=0)"
+    says = (law.__doc__ or "").partition(".")[0]
+    return f"{op.name} breaks the law {law.__name__.removeprefix('check_')!r} ({says})\n  {error}\n  at {at}"
+
+
+def _name(op: Op, i: int) -> str:
+    if not op.variadic:
+        return op.inputs[i]
+    operands = list(op.signature.parameters)[len(before_operands(op) or ())]
+    return f"{operands}[{i}]"
 
 
 # --- cases ------------------------------------------------------------------------------------------------------------
@@ -193,13 +248,29 @@ def check_vjp(op: Op, make: Make, seed: int, shape: Shape, scale: float = 1.0) -
     weight = rng.standard_normal(y.shape)
     at, found = [], gradients(y, [xs[i] for i in smooth(case)], gradient=weight)
     for i, g in zip(smooth(case), found, strict=True):
-        assert g.shape == case.inputs[i].shape
-        assert g.dtype == case.inputs[i].dtype
-        at.append(case.inputs[i])
+        x = case.inputs[i]
+        assert (g.shape, g.dtype) == (x.shape, x.dtype), (
+            f"for {_name(op, i)}: {g.shape} {g.dtype} ≠ {x.shape} {x.dtype}"
+        )
+        at.append(x)
     if not _too_large(case):
         direction = [scale * rng.uniform(-1, 1, x.shape) for x in at]
         inner = 1 + max(float(np.abs(x).max(initial=0)) for x in at)
-        assert_derivative(_plainly(op, case), at, [g.numpy() for g in found], weight, direction, STEP, inner)
+        values = [g.numpy() for g in found]
+        _along(op, case, direction, lambda u: assert_derivative(_plainly(op, case), at, values, weight, u, STEP, inner))
+
+
+def _along(op: Op, case: Case, direction: Sequence[Any], check: Callable[[Sequence[Any]], None]) -> None:
+    """Run a check along a direction; where it fails, name the first input along which it fails alone."""
+    try:
+        check(direction)
+    except AssertionError:
+        for k, i in enumerate(smooth(case)):
+            try:
+                check([u * (j == k) for j, u in enumerate(direction)])
+            except AssertionError as error:
+                raise AssertionError(f"for {_name(op, i)}: {error}") from None
+        raise
 
 
 def _plainly(op: Op, case: Case) -> Callable[..., Any]:
@@ -226,22 +297,24 @@ def check_jvp(op: Op, make: Make, seed: int, shape: Shape) -> None:
     if not at:
         return
     rng = np.random.default_rng(seed)
-    v = [rng.standard_normal(x.shape) for x in at]
-    y, tangent = jvp(lambda *values: call(op, _with(case, values), case.params), at, v)
-    assert tangent.shape == y.shape
-    if y.dtype.kind != "f":
-        return
-    w = rng.standard_normal(y.shape)
+    direction = [rng.standard_normal(x.shape) for x in at]
     xs = tensors(case)
     y = call(op, xs, case.params)
-    if not y.requires_grad:
-        assert not tangent.numpy().any()
-        return
-    pulled = gradients(y, [xs[i] for i in smooth(case)], gradient=w)
-    left = float(np.sum(w * tangent.numpy()))
-    right = float(sum(np.sum(g.numpy() * x) for g, x in zip(pulled, v, strict=True)))
-    size = float(sum(np.sum(np.abs(g.numpy() * x)) for g, x in zip(pulled, v, strict=True)))
-    assert abs(left - right) <= 1e-11 * (size + float(np.sum(np.abs(w * tangent.numpy())))), f"{left!r} ≠ {right!r}"
+    w = rng.standard_normal(y.shape)
+    pulled = gradients(y, [xs[i] for i in smooth(case)], gradient=w) if y.requires_grad else []
+
+    def transposed(v: Sequence[Any]) -> None:
+        out, tangent = jvp(lambda *values: call(op, _with(case, values), case.params), at, list(v))
+        assert tangent.shape == out.shape, f"jvp gives shape {tangent.shape} instead of {out.shape}"
+        if out.dtype.kind == "f" and not pulled:
+            assert not tangent.numpy().any(), "jvp gives a derivative, vjp none"
+        elif pulled:
+            terms = [g.numpy() * x for g, x in zip(pulled, v, strict=True)]
+            left, right = float(np.sum(w * tangent.numpy())), float(sum(map(np.sum, terms)))
+            size = sum(float(np.abs(term).sum()) for term in [*terms, w * tangent.numpy()])
+            assert abs(left - right) <= 1e-11 * size, f"w · (J v) = {left!r}, (w J) · v = {right!r}"
+
+    _along(op, case, direction, transposed)
 
 
 def check_recorded(op: Op, make: Make, seed: int, shape: Shape) -> None:
@@ -257,11 +330,13 @@ def check_recorded(op: Op, make: Make, seed: int, shape: Shape) -> None:
         plain = gradients(y, wanted, gradient=weight)
         recorded = gradients(y, wanted, gradient=weight, create_graph=True)
         bound = 16 * float(np.finfo(dtype).eps)
-        for a, b in zip(plain, recorded, strict=True):
-            assert b.dtype == a.dtype == dtype
-            assert b.shape == a.shape
+        for i, a, b in zip(smooth(case), plain, recorded, strict=True):
             size = float(np.abs(a.numpy()).max(initial=0.0))
-            np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=bound, atol=bound * size)
+            assert a.dtype == dtype, (
+                f"for {_name(op, i)}: a gradient of dtype {a.dtype} for an input of {np.dtype(dtype)}"
+            )
+            same = (b.dtype, b.shape) == (a.dtype, a.shape) and _close(b.numpy(), a.numpy(), bound, bound * size)
+            assert same, f"for {_name(op, i)}: recorded {b.numpy()!r}, plain {a.numpy()!r}"
 
 
 def check_linear(op: Op, make: Make, seed: int, shape: Shape) -> None:
@@ -275,10 +350,14 @@ def check_linear(op: Op, make: Make, seed: int, shape: Shape) -> None:
     rng = np.random.default_rng(seed)
     v, w, a = rng.standard_normal(y.shape), rng.standard_normal(y.shape), float(rng.uniform(-3, 3))
     together, first, second = (gradients(y, wanted, gradient=g) for g in (a * v + w, v, w))
-    for g, p, q in zip(together, first, second, strict=True):
+    for i, g, p, q in zip(smooth(case), together, first, second, strict=True):
         expected = a * p.numpy() + q.numpy()
-        bound = 1e-12 * np.abs(expected).max(initial=1.0)
-        np.testing.assert_allclose(g.numpy(), expected, rtol=1e-12, atol=bound)
+        same = _close(g.numpy(), expected, 1e-12, 1e-12 * np.abs(expected).max(initial=1.0))
+        assert same, f"for {_name(op, i)}: of a v + w {g.numpy()!r}, a times of v + of w {expected!r}"
+
+
+def _close(x: Any, y: Any, rtol: float, atol: float) -> bool:
+    return x.shape == y.shape and np.allclose(x, y, rtol, atol, equal_nan=True)
 
 
 def check_second(op: Op, make: Make, seed: int, shape: Shape) -> None:
@@ -306,7 +385,8 @@ def check_second(op: Op, make: Make, seed: int, shape: Shape) -> None:
     direction = [rng.uniform(-1, 1, x.shape) for x in at]
     inner = 1 + max(float(np.abs(x).max(initial=0)) for x in at)
     plain = lambda *values: weighted_gradient(False, *values)[0].numpy()
-    assert_derivative(plain, at, [g.numpy() for g in second], np.ones(()), direction, STEP, inner)
+    values = [g.numpy() for g in second]
+    _along(op, case, direction, lambda u: assert_derivative(plain, at, values, np.ones(()), u, STEP, inner))
 
 
 LAWS = (check_vjp, check_jvp, check_recorded, check_linear, check_second)
