@@ -63,7 +63,7 @@ class Formulas:
         for trial in (case, other):
             arguments, truth = self.truth(trial)
             assert self.source is not None
-            steps = run(self.source, _copied({n: arguments[n] for n in self.arguments}), lambda step: None).steps
+            steps = run(self.source, _copied({n: arguments[n] for n in self.arguments}), lambda _: None).steps
             places = {}
             for step in steps:
                 if (
@@ -342,10 +342,8 @@ def _stripped(name: str) -> list[str]:
         if name.startswith(prefix) and len(name) > len(prefix):
             rest = name.removeprefix(prefix)
             forms.append(f"Z{rest}" if rest.isdigit() and prefix.startswith(("delta", "δ")) else rest)  # delta2 is dZ2
-    for suffix in ("_grad", "grad"):
-        if name.endswith(suffix) and len(name) > len(suffix):
-            forms.append(name.removesuffix(suffix))
-    return forms
+    ends = [name.removesuffix(suffix) for suffix in ("_grad", "grad") if name.endswith(suffix)]
+    return forms + [form for form in ends if form]
 
 
 __all__ = ["MEAN", "PER_SAMPLE", "Formulas", "Key", "evaluated", "helpers_of", "names_in"]
