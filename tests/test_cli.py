@@ -355,7 +355,7 @@ def test_no_traceback_and_the_exit_code_of_the_process() -> None:
     with start("train", "nowhere.py") as child:
         out, err = child.communicate(timeout=60)
     assert child.returncode == 2
-    assert (out, err) == ("", "error: nowhere.py: no such file; give the path of a model file\n")
+    assert (out, err) == ("", "error: nowhere.py: no such file; give the path of a Python file\n")
 
 
 def test_the_optimizers_offered_are_those_there_are() -> None:
