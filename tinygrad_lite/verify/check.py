@@ -15,9 +15,11 @@ import numpy as np
 from .cases import Case, Space, Spec, space_of
 from .counterexample import smallest
 from .diagnose import diagnose
-from .formulas import MEAN, PER_SAMPLE, Formulas, Key, helpers_of
+from .formulas import MEAN, PER_SAMPLE, Formulas, Key, evaluated, helpers_of
+from .gradcheck import gradcheck
 from .isolate import Step
-from .problem import Diagnosis
+from .judge import equal
+from .problem import Diagnosis, Problem
 from .report import ERROR, INCONCLUSIVE, RIGHT, WRONG, Formula, Report
 from .truth import Loss, with_labels
 
@@ -105,6 +107,7 @@ class _Check:
         self.examples = max(examples, len(self.cases))
         self.lines: dict[Key, _Line] = {}
         self.scales: dict[str, str] = {}
+        self.causes: dict[Key, Diagnosis] = {}  # of lines that are wrong for what another line does
         self.stopped: Step | None = None  # where a run could not go on
 
     def report(self) -> Report:
@@ -117,11 +120,12 @@ class _Check:
             self._draw()
             self._ignore()
             self._excuse()
+        self.causes = self._causes()
         rows = {**self._rows(), **ends}
         rows = self._completed(rows)
         return Report(
             rows, len(self.cases), dict(Counter(case.why for case in self.cases)), self._scale(),
-            "", self._notes(),
+            self._numerical(), self._notes(),
         )  # fmt: skip
 
     def look(self, case: Case) -> None:
@@ -225,6 +229,25 @@ class _Check:
             if any(other.wrong and other is not line and other.step.key[0] in places for other in self.lines.values()):
                 line.wrong, line.raised = [], []
 
+    def _causes(self) -> dict[Key, Diagnosis]:
+        """Find lines before several wrong ones that, put right, put them all right."""
+        problems = {
+            key: self._problem(key, line) for key, line in self.lines.items() if line.wrong and not line.convention
+        }
+        found: dict[Key, Diagnosis] = {}
+        names = Counter(name for p in problems.values() if p is not None for name in {name for name, _ in p.helpers})
+        for name in [name for name, count in names.items() if count > 1]:
+            those = {k: p for k, p in problems.items() if p is not None and name in dict(p.helpers) and k not in found}
+            if len(those) > 1:
+                cause = diagnose(next(iter(those.values())), only=name)
+                if cause.fix is not None and all(mends(cause.fix, problem) for problem in those.values()):
+                    found |= dict.fromkeys(those, cause)
+        return found
+
+    def _problem(self, key: Key, line: _Line) -> Problem | None:
+        cases = list(dict.fromkeys([*self.diverse, *[c for c in line.wrong if c.dtype == np.float64][:4]]))
+        return self.formulas.problem(key, cases, self.scales)
+
     # --- rows ---------------------------------------------------------------------------------------------------------
 
     def _rows(self) -> dict[str, Formula]:
@@ -262,11 +285,10 @@ class _Check:
 
     def _repaired(self, key: Key, line: _Line) -> dict[str, Any]:
         """Return what a diagnosis says: reason, fix and kind."""
-        cases = list(dict.fromkeys([*self.diverse, *[c for c in line.wrong if c.dtype == np.float64][:4]]))
-        problem = self.formulas.problem(key, cases, self.scales)
+        problem = self._problem(key, line)
         if problem is None:
             return {"reason": "differs from the derivative"}
-        found: Diagnosis = diagnose(problem)
+        found: Diagnosis = self.causes.get(key) or diagnose(problem)
         told: dict[str, Any] = {"name": found.line, "reason": found.reason, "fix": found.fix, "kind": found.kind}
         if found.line != problem.name:
             told |= {"text": next((f"{n} = {ast.unparse(e)}" for n, e in problem.helpers if n == found.line), "")}
@@ -317,12 +339,46 @@ class _Check:
             parts.append(f"{', '.join(names)}: {_meaning(scale)}")
         return "; ".join(parts)
 
+    def _numerical(self) -> str:
+        """Hold autodiff itself, by which the formulas are judged, against numerical derivatives on one case."""
+        arguments, _ = self.formulas.truth(self.diverse[0])
+        names = [name for name in arguments if name in self.space.parameters]
+        if not names:
+            return ""
+
+        def J(*parameters: Any) -> Any:
+            return self.formulas.loss.value(arguments | dict(zip(names, parameters, strict=True)))
+
+        found = gradcheck(J, *[arguments[name] for name in names])
+        bounds = [check.bound for check in found.checks if check.bound is not None and np.isfinite(check.bound)]
+        if found.verdict == "pass":
+            return f"numerical: agrees with autodiff, error bound {max(bounds, default=0.0):.0e}"
+        return f"numerical: {found.verdict}: " + "; ".join(check.reason for check in found.checks if check.reason)
+
     def _notes(self) -> list[str]:
         return [
             f"{line.step.name}: exactly at a kink it takes another derivative than autodiff; either is a convention"
             for line in self.lines.values()
             if line.convention
         ]
+
+
+def mends(fix: str, problem: Problem) -> bool:
+    """Whether a line, put in the place of the helper of that name, makes a wrong line right in all examples."""
+    statement = ast.parse(fix).body[0]
+    assert isinstance(statement, ast.Assign)
+    (place,) = statement.targets
+    for example in problem.examples:
+        space = dict(example.space)
+        try:
+            for name, tree in problem.helpers:
+                space[name] = evaluated(statement.value if ast.unparse(place) == name else tree, space)
+            value = evaluated(problem.expression, space)
+        except Exception:
+            return False
+        if not equal(value, np.asarray(example.true)):
+            return False
+    return True
 
 
 def explicit_cases(function: Callable[..., Any], space: Space) -> list[Case]:

@@ -17,8 +17,11 @@ from .problem import Diagnosis, Problem
 from .repair import NOTHING, Desk, Law, Repair, positions, search, text
 
 
-def diagnose(problem: Problem) -> Diagnosis:
-    """Find the mistake in a line: a repair that is right in every example, and what it says about the mistake."""
+def diagnose(problem: Problem, only: str | None = None) -> Diagnosis:
+    """Find the mistake in a line: a repair that is right in every example, and what it says about the mistake.
+
+    With `only`, it is looked for in that one of the lines before it.
+    """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         desk = Desk(problem)
@@ -29,7 +32,7 @@ def diagnose(problem: Problem) -> Diagnosis:
         if _right_afterwards(desk):
             reason = "right with the final values: an array that it reads is changed only after this line"
             return Diagnosis(reason, None, problem.name, "order")
-        repair = search(desk)
+        repair = search(desk, only)
         seen = next(observations(desk), None)
         if repair is None:
             kind, reason = seen or ("unknown", UNKNOWN)

@@ -233,8 +233,9 @@ class Formulas:
                 fits.append(all(results))
             natural[name] = PER_SAMPLE if fits[0] or (not fits[1] and _mostly(natural) == PER_SAMPLE) else MEAN
         best, wrong = natural, self.count(cases, natural)
-        if wrong and len(free) <= 5:
-            for choice in itertools.product((PER_SAMPLE, MEAN), repeat=len(free)):
+        if wrong:
+            several = itertools.product((PER_SAMPLE, MEAN), repeat=len(free)) if len(free) < 5 else ()
+            for choice in [(PER_SAMPLE,) * len(free), (MEAN,) * len(free), *several]:
                 trial = dict(zip(free, choice, strict=True))
                 found = self.count(cases, trial)
                 if len(found) + _mixed(trial) < len(wrong) + _mixed(best):

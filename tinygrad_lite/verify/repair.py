@@ -1250,11 +1250,14 @@ def _broadcasts(one: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     return len(one) <= len(shape) and all(a in (1, b) for a, b in zip(one[::-1], shape[::-1], strict=False))
 
 
-def search(desk: Desk) -> Repair | None:
-    """Return the best repair of a line, or of one of the lines it depends on."""
+def search(desk: Desk, only: str | None = None) -> Repair | None:
+    """Return the best repair of a line, or of one of the lines it depends on; with `only`, of that one."""
     if not desk.examples:
         return None
     problem = desk.problem
+    if only is not None:
+        tried = [repaired(d, tree, name, HELPER) for d, name, tree in helper_desks(desk) if name == only]
+        return min((repair for repair in tried if repair is not None), key=_rank, default=None)
     single = repaired(desk, problem.expression, problem.name, LINE)
     found = [] if single is None else [single]
     if single is None or single.cost > 1.2:

@@ -13,7 +13,7 @@ import numpy as np
 from ..autodiff import gradients
 from ..graph import Graph, Vertex, capture
 from ..nn import Module
-from ..tensor import Tensor, leaf_node
+from ..tensor import Tensor
 from .cases import Sizes, Space
 
 Array = Any
@@ -61,7 +61,8 @@ class Loss:
 
     def __call__(self, arrays: Mapping[str, Array]) -> Truth:
         """Return the truth at the arrays, which bear the names of the arguments and of the parameters."""
-        given = {name: x if _integer(x) else Tensor(x, requires_grad=True) for name, x in arrays.items()}
+        names = {name: p.name for name, p in self.own.items()}
+        given = {n: x if _integer(x) else Tensor(x, requires_grad=True, name=names.get(n)) for n, x in arrays.items()}
         inputs = {name: given[name] for name in self.arguments if name in given}
         with self._parameters(given), np.errstate(all="ignore"):
             graph = capture(self.function, **inputs)
@@ -82,6 +83,12 @@ class Loss:
         }
         return Truth(values, by_name, graph, slopes)
 
+    def value(self, given: Mapping[str, Any]) -> Tensor:
+        """Return J at tensors and arrays, which bear the names of the arguments and of the parameters."""
+        with self._parameters(given):
+            J: Tensor = self.function(**{name: given[name] for name in self.arguments if name in given})
+            return J
+
     def _forward(self, inputs: Mapping[str, Any]) -> Graph | None:
         """Return the graph of the module's forward pass, whose names (A2) the loss may not have."""
         assert self.module is not None
@@ -97,8 +104,7 @@ class Loss:
         try:
             for name, p in self.own.items():
                 if name in given:
-                    p._data = given[name]._data
-                    p._node = leaf_node(p, requires_grad=True, name=p.name)
+                    p._data, p._node = given[name]._data, given[name]._node
             yield
         finally:
             for name, (data, node) in before.items():
