@@ -7,16 +7,21 @@ the function line by line, `judge` tells rounding from mistakes, `formulas` deci
 """
 
 import sys
+from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from .cases import Case as FormulaCase
 from .cases import binary, labels, one_hot, tensors
-from .check import verify
+from .check import verifies, verify
 from .gradcheck import Check, GradcheckReport, check_vjp, gradcheck
 from .laws import Case, check_op
 from .mismatch import GradientMismatch
 from .numerical import Estimate, numerical_gradient
 from .report import Counterexample, Formula, Report
+
+if TYPE_CHECKING:
+    from . import strategies
 
 __all__ = [
     "Case",
@@ -35,9 +40,17 @@ __all__ = [
     "labels",
     "numerical_gradient",
     "one_hot",
+    "strategies",
     "tensors",
+    "verifies",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "strategies":  # loads hypothesis
+        return import_module(f"{__name__}.strategies")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class _CallableModule(ModuleType):

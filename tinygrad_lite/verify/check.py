@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from .truth import Loss, with_labels
 
 Array = Any
 KINK = "on a kink"
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def verify(
@@ -65,6 +66,27 @@ def verify(
     if raises:
         report.raise_if_wrong()
     return report
+
+
+def verifies(
+    loss: Any, shapes: Mapping[str, str | Spec] | None = None, examples: int = 100
+) -> Callable[[Function], Function]:
+    """Make a handwritten backward pass a test: pytest collects the function under it, and checks it as `verify` does.
+
+    The function stays what it was.  `pytest --gradcheck-examples N` sets the number of cases for all.
+
+    >>> @verifies(lambda w, x: (w * w * x).sum(), {"w": "n", "x": "n"})
+    ... def backward(w, x):
+    ...     return {"dw": 2 * w * x}
+    >>> backward(2.0, 3.0)
+    {'dw': 12.0}
+    """
+
+    def mark(function: Function) -> Function:
+        function.__verifies__ = loss, shapes, examples  # type: ignore[attr-defined]
+        return function
+
+    return mark
 
 
 def _arguments(backward: FunctionType, loss: Loss) -> list[str]:
@@ -423,4 +445,4 @@ def _differs(a: Any, b: Any) -> bool:
         return False
 
 
-__all__ = ["Report", "verify"]
+__all__ = ["Report", "verifies", "verify"]

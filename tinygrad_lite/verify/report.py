@@ -92,6 +92,13 @@ class Report:
     def __bool__(self) -> bool:
         return self.ok
 
+    @property
+    def summary(self) -> str:
+        """The report in one line."""
+        wrong = [f"{f.name} {f.verdict}: {f.reason}" for f in self.formulas.values() if f.verdict != RIGHT]
+        right = sum(f.verdict == RIGHT for f in self.formulas.values())
+        return "; ".join([*wrong, f"{right} formulas right in {self.cases} cases"])
+
     def raise_if_wrong(self) -> None:
         """Raise GradientMismatch, with the report as its message, unless every formula is right."""
         if not self.ok:
