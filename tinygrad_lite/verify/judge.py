@@ -34,7 +34,7 @@ def equal(
     eps = float(np.finfo(dtype).eps)
     value = value.astype(np.float64)
     if not np.isfinite(value).all():
-        return dtype == np.float32  # 1 − A2 may be 0 there; what is wrong in float64 too is found there
+        return bool(dtype == np.float32)  # 1 − A2 may be 0 there; what is wrong in float64 too is found there
     off = np.abs(value - true)
     allowed = 200 * eps * max(float(np.max(np.abs(true))), size) + 1e3 * float(np.finfo(dtype).tiny)
     if (off <= allowed).all():

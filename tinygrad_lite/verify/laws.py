@@ -115,7 +115,7 @@ def _report(op: Op, law: Law, case: Case, error: AssertionError) -> str:
 
 def _name(op: Op, i: int) -> str:
     if not op.variadic:
-        return op.inputs[i]
+        return op.inputs[i] if i < len(op.inputs) else list(op.signature.parameters)[i]
     operands = list(op.signature.parameters)[len(before_operands(op) or ())]
     return f"{operands}[{i}]"
 
@@ -249,9 +249,9 @@ def check_vjp(op: Op, make: Make, seed: int, shape: Shape, scale: float = 1.0) -
     at, found = [], gradients(y, [xs[i] for i in smooth(case)], gradient=weight)
     for i, g in zip(smooth(case), found, strict=True):
         x = case.inputs[i]
-        assert (g.shape, g.dtype) == (x.shape, x.dtype), (
-            f"for {_name(op, i)}: {g.shape} {g.dtype} ≠ {x.shape} {x.dtype}"
-        )
+        same = (g.shape, g.dtype) == (x.shape, x.dtype)
+        if not same:
+            raise AssertionError(f"for {_name(op, i)}: {g.shape} {g.dtype} ≠ {x.shape} {x.dtype}")
         at.append(x)
     if not _too_large(case):
         direction = [scale * rng.uniform(-1, 1, x.shape) for x in at]
@@ -305,14 +305,17 @@ def check_jvp(op: Op, make: Make, seed: int, shape: Shape) -> None:
 
     def transposed(v: Sequence[Any]) -> None:
         out, tangent = jvp(lambda *values: call(op, _with(case, values), case.params), at, list(v))
-        assert tangent.shape == out.shape, f"jvp gives shape {tangent.shape} instead of {out.shape}"
+        if tangent.shape != out.shape:
+            raise AssertionError(f"jvp gives shape {tangent.shape} instead of {out.shape}")
         if out.dtype.kind == "f" and not pulled:
-            assert not tangent.numpy().any(), "jvp gives a derivative, vjp none"
+            if tangent.numpy().any():
+                raise AssertionError("jvp gives a derivative, vjp none")
         elif pulled:
             terms = [g.numpy() * x for g, x in zip(pulled, v, strict=True)]
             left, right = float(np.sum(w * tangent.numpy())), float(sum(map(np.sum, terms)))
             size = sum(float(np.abs(term).sum()) for term in [*terms, w * tangent.numpy()])
-            assert abs(left - right) <= 1e-11 * size, f"w · (J v) = {left!r}, (w J) · v = {right!r}"
+            if not abs(left - right) <= 1e-11 * size:
+                raise AssertionError(f"w · (J v) = {left!r}, (w J) · v = {right!r}")
 
     _along(op, case, direction, transposed)
 
@@ -332,11 +335,12 @@ def check_recorded(op: Op, make: Make, seed: int, shape: Shape) -> None:
         bound = 16 * float(np.finfo(dtype).eps)
         for i, a, b in zip(smooth(case), plain, recorded, strict=True):
             size = float(np.abs(a.numpy()).max(initial=0.0))
-            assert a.dtype == dtype, (
-                f"for {_name(op, i)}: a gradient of dtype {a.dtype} for an input of {np.dtype(dtype)}"
-            )
+            dtypes = f"a gradient of dtype {a.dtype} for an input of {np.dtype(dtype)}"
+            if a.dtype != dtype:
+                raise AssertionError(f"for {_name(op, i)}: {dtypes}")
             same = (b.dtype, b.shape) == (a.dtype, a.shape) and _close(b.numpy(), a.numpy(), bound, bound * size)
-            assert same, f"for {_name(op, i)}: recorded {b.numpy()!r}, plain {a.numpy()!r}"
+            if not same:
+                raise AssertionError(f"for {_name(op, i)}: recorded {b.numpy()!r}, plain {a.numpy()!r}")
 
 
 def check_linear(op: Op, make: Make, seed: int, shape: Shape) -> None:
@@ -353,7 +357,8 @@ def check_linear(op: Op, make: Make, seed: int, shape: Shape) -> None:
     for i, g, p, q in zip(smooth(case), together, first, second, strict=True):
         expected = a * p.numpy() + q.numpy()
         same = _close(g.numpy(), expected, 1e-12, 1e-12 * np.abs(expected).max(initial=1.0))
-        assert same, f"for {_name(op, i)}: of a v + w {g.numpy()!r}, a times of v + of w {expected!r}"
+        if not same:
+            raise AssertionError(f"for {_name(op, i)}: of a v + w {g.numpy()!r}, a times of v + of w {expected!r}")
 
 
 def _close(x: Any, y: Any, rtol: float, atol: float) -> bool:
