@@ -15,11 +15,10 @@ import tinygrad_lite as tl
 from models.char_transformer import CharTransformer
 from models.deep_mlp import DeepMLP
 from models.lenet import LeNet
-from tinygrad_lite import optim
 
-from .step import Step, medians
+from .step import Step, medians, ours
 
-ROUNDS = 200
+ROUNDS, ALPHA = 200, 1e-3
 GOALS = {"784-256-128-10, batch 128": "≤ 1.2", "LeNet-5, batch 64": "≤ 4", "transformer, 32 × 64 bytes": ""}
 
 
@@ -35,24 +34,11 @@ def text() -> tuple[Any, Any]:
     return windows[:-1], windows[1:]
 
 
-def ours(net: Any, X: Any, Y: Any) -> Step:
-    """Return our eager step."""
-    opt = optim.SGD(net.parameters(), lr=1e-3)
-
-    def step() -> None:
-        J = net.loss(X, Y)
-        opt.zero_grad()
-        J.backward()
-        opt.step()
-
-    return step
-
-
 def theirs(net: Any, inputs: Any, labels: Any) -> Step:
     """Return PyTorch's eager step; `net` gives the logits."""
     import torch
 
-    opt = torch.optim.SGD(net.parameters(), lr=1e-3)
+    opt = torch.optim.SGD(net.parameters(), lr=ALPHA)
 
     def step() -> None:
         logits = net(inputs)
@@ -112,7 +98,11 @@ def torch_steps() -> list[Step]:
 def main() -> None:
     """Print the table."""
     tl.manual_seed(0)
-    steps = [ours(DeepMLP(), *digits(128)), ours(LeNet(), *digits(64)), ours(CharTransformer(), *text())]
+    steps = [
+        ours(DeepMLP(), *digits(128), ALPHA),
+        ours(LeNet(), *digits(64), ALPHA),
+        ours(CharTransformer(), *text(), ALPHA),
+    ]
     found = [medians(step, rounds=ROUNDS)[0] for step in steps]
     peers: list[float] = []
     try:

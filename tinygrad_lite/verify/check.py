@@ -15,9 +15,9 @@ import numpy as np
 from .cases import Case, Space, Spec, space_of
 from .counterexample import smallest
 from .diagnose import diagnose
-from .formulas import MEAN, PER_SAMPLE, Formulas, Key, evaluated, helpers_of
+from .formulas import MEAN, PER_SAMPLE, Formulas, Key, helpers_of
 from .gradcheck import gradcheck
-from .isolate import Step
+from .isolate import Step, evaluated
 from .judge import equal
 from .problem import Diagnosis, Problem
 from .report import ERROR, INCONCLUSIVE, RIGHT, WRONG, Formula, Report

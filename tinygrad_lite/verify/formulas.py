@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .cases import Case, Space
-from .isolate import Source, Step, UnreadableError, run, source_of
+from .isolate import Source, Step, UnreadableError, evaluated, run, source_of
 from .judge import equal
 from .problem import Example, Problem
 from .truth import Loss, Truth
@@ -310,14 +310,6 @@ def names_in(node: ast.AST | None) -> set[str]:
     return set() if node is None else {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
-def evaluated(expression: Any, space: dict[str, Any]) -> Any:
-    """Return the value of an expression."""
-    from .isolate import _expression
-
-    with np.errstate(all="ignore"):
-        return eval(_expression(expression), space)
-
-
 def _holds_gradients(container: str) -> bool:
     return container == "return" or container.lower().startswith(("grad", "d")) or container.lower().endswith("grads")
 
@@ -347,4 +339,4 @@ def _stripped(name: str) -> list[str]:
     return forms + [form for form in ends if form]
 
 
-__all__ = ["MEAN", "PER_SAMPLE", "Formulas", "Key", "evaluated", "helpers_of", "names_in"]
+__all__ = ["MEAN", "PER_SAMPLE", "Formulas", "Key", "helpers_of", "names_in"]

@@ -189,6 +189,16 @@ class _Interpreter:
         for statement in body:
             self.statement(statement, space)
 
+    def round(self, body: list[ast.stmt], space: dict[str, Any]) -> bool:
+        """Run the body of a loop once; return whether the loop goes on."""
+        try:
+            self.run(body, space)
+        except _Break:
+            return False
+        except _Continue:
+            pass
+        return True
+
     def statement(self, node: ast.stmt, space: dict[str, Any]) -> None:
         match node:
             case ast.Assign(targets=[target], value=value) if _is_place(target):
@@ -211,22 +221,13 @@ class _Interpreter:
                 for item in self.evaluate(iterable, space):
                     space["__item"] = item
                     exec(_compiled(_assignment(target, "__item")), space)
-                    try:
-                        self.run(node.body, space)
-                    except _Break:
+                    if not self.round(node.body, space):
                         break
-                    except _Continue:
-                        continue
                 else:
                     self.run(node.orelse, space)
             case ast.While(test=test):
-                while self.evaluate(test, space):
-                    try:
-                        self.run(node.body, space)
-                    except _Break:
-                        break
-                    except _Continue:
-                        continue
+                while self.evaluate(test, space) and self.round(node.body, space):
+                    pass
             case ast.Break():
                 raise _Break
             case ast.Continue():
@@ -426,6 +427,12 @@ def _expression(node: ast.expr) -> CodeType:
     return found[1]
 
 
+def evaluated(expression: ast.expr, space: dict[str, Any]) -> Any:
+    """Return the value of an expression."""
+    with np.errstate(all="ignore"):
+        return eval(_expression(expression), space)
+
+
 def _compiled(node: ast.stmt) -> CodeType:
     found = _codes.get(id(node))
     if found is None:
@@ -441,4 +448,4 @@ def _assignment(target: ast.expr, name: str) -> ast.stmt:
     return ast.fix_missing_locations(ast.copy_location(node, target) if hasattr(target, "lineno") else node)
 
 
-__all__ = ["Run", "Source", "Step", "UnreadableError", "run", "source_of"]
+__all__ = ["Run", "Source", "Step", "UnreadableError", "evaluated", "run", "source_of"]
