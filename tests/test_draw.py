@@ -23,7 +23,7 @@ from jaxtyping import Float, Int
 import tinygrad_lite as tl
 from models.char_transformer import CharTransformer
 from models.mnist_two_layer import TwoLayer
-from tinygrad_lite import Tensor, capture, nn, relu
+from tinygrad_lite import Tensor, capture, nn, notation, relu
 from tinygrad_lite.draw import DrawingError, capture_model, draw, formula, render
 from tinygrad_lite.graph import Graph, graph_of
 from tinygrad_lite.op import EVERYTHING, REGISTRY, recording
@@ -344,15 +344,15 @@ one_failure = settings(database=None, phases=[Phase.generate], report_multiple_b
 
 
 def test_the_law_catches_a_writer_without_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formula, "_bracket", lambda part, needed: part)
+    monkeypatch.setattr(notation, "_bracket", lambda part, needed: part)
     with pytest.raises((AssertionError, LookupError, ValueError)):
         one_failure(given(programs, st.just(40))(check_law))()
 
 
 @pytest.mark.parametrize("place", ["head", "tail"])
 def test_the_law_catches_a_writer_blind_at_one_end(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    compose = formula._compose
-    monkeypatch.setattr(formula, "_compose", lambda *args: compose(*args)._replace(**{place: formula.ATOM}))
+    compose = notation.compose
+    monkeypatch.setattr(formula, "compose", lambda *args: compose(*args)._replace(**{place: notation.ATOM}))
     with pytest.raises((AssertionError, LookupError, ValueError)):
         one_failure(given(programs, st.just(40))(check_law))()
 

@@ -10,8 +10,9 @@ from html import escape
 from typing import NamedTuple
 
 from ..graph import Graph
+from ..notation import one_line, pretty
 from ..tensor import shape_text
-from .formula import Sheet, one_line, pretty, write
+from .formula import Sheet, write
 
 FONT = "Helvetica,Arial,sans-serif"
 GREY = "#6e6e6e"

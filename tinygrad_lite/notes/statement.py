@@ -1,0 +1,48 @@
+"""Item and Statement: what was read of a page of notes, before anything is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..derive.expression import Expression
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An equation as read: target = side, or target = side = side.
+
+    Names are canonical, however they were spelt: W1 for W^{[1]}, W_1 and w1; dW1 for δW1 and ∂J/∂W1; A0, X, Y, Z, J, and
+    `alpha` for the learning rate.  A letter without a layer, as in g'(Z), stays as it is.
+    """
+
+    target: str
+    sides: tuple[Expression, ...]
+    update: bool = False  # written with :=, ← or as W = W − α dW
+
+
+@dataclass(frozen=True)
+class Size:
+    """A stated size, such as 10×m: each extent is a number or a name, as written."""
+
+    rows: str
+    columns: str
+    text: str  # as it stands in the notes
+
+
+@dataclass(frozen=True)
+class Item:
+    """One equation-like piece of the notes, in its place.
+
+    `kind` is "equation" (then there is a `statement`), "sizes" (only sizes are stated, which belong to the equation before),
+    or "unclear": it looks like an equation but cannot be read, and `reason` says why.  `sizes` are those on the same line.
+    """
+
+    line: int  # in the document, from 1
+    start: int  # where its text stands in the document
+    end: int
+    text: str
+    kind: Literal["equation", "sizes", "unclear"]
+    statement: Statement | None = None
+    sizes: tuple[Size, ...] = ()
+    reason: str = ""
