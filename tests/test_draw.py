@@ -24,8 +24,9 @@ import tinygrad_lite as tl
 from models.char_transformer import CharTransformer
 from models.mnist_two_layer import TwoLayer
 from tinygrad_lite import Tensor, capture, nn, notation, relu
-from tinygrad_lite.draw import DrawingError, capture_model, draw, formula, render
+from tinygrad_lite.draw import DrawingError, draw, formula, render
 from tinygrad_lite.graph import Graph, graph_of
+from tinygrad_lite.modelgraph import capture_model
 from tinygrad_lite.op import EVERYTHING, REGISTRY, recording
 
 needs_graphviz = pytest.mark.skipif(not render.can_render(), reason="no Graphviz is installed")

@@ -1,17 +1,16 @@
 """Draw a graph: the picture of a computation, with the formulas on the nodes.
 
 From the bottom up: `formula` writes what each op computes, `dot` makes nodes and edges of it, `render` turns DOT
-text into SVG, PNG or PDF, `drawing` is what the user holds; `model` captures a model on made-up inputs.
+text into SVG, PNG or PDF, `drawing` is what the user holds.
 """
 
 import sys
 from types import ModuleType
 
 from .drawing import Drawing, draw
-from .model import capture_model
 from .render import DrawingError
 
-__all__ = ["Drawing", "DrawingError", "capture_model", "draw"]
+__all__ = ["Drawing", "DrawingError", "draw"]
 
 
 class _CallableModule(ModuleType):

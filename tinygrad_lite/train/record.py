@@ -50,7 +50,8 @@ def draw_model(net: Module, path: Path) -> None:
 
     Raises DrawingError, also where the annotations of the model do not tell the shapes.
     """
-    from ..draw import DrawingError, capture_model, draw
+    from ..draw import DrawingError, draw
+    from ..modelgraph import capture_model
 
     try:
         graph = capture_model(net)
