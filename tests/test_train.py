@@ -491,7 +491,7 @@ def test_a_picture_leaves_the_net_and_the_random_numbers_as_they_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Annotated(Failing):
-        def loss(self, X: Float[Tensor, "6 m"], Y: Float[Tensor, "4 m"]) -> Any:  # noqa: F722
+        def loss(self, X: Float[Tensor, "6 m"], Y: Float[Tensor, "4 m"]) -> Any:
             return super().loss(X, Y)
 
     monkeypatch.undo()
@@ -511,7 +511,7 @@ def test_a_model_that_raises_on_made_up_inputs_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Picky(TwoLayer):
-        def loss(self, X: Float[Tensor, "inputs m"], Y: Float[Tensor, "classes m"]) -> Any:  # noqa: F722
+        def loss(self, X: Float[Tensor, "inputs m"], Y: Float[Tensor, "classes m"]) -> Any:
             if np.asarray(X).min() < 0:
                 raise RuntimeError("a pixel is negative")
             return super().loss(X, Y)

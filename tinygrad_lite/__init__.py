@@ -23,7 +23,8 @@ from .recompute import checkpoint
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data, nn, optim, verify
+    from . import data, nn, notes, optim, verify
+    from .derive import derive
     from .draw import draw
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ __all__ = [
     "capture",
     "checkpoint",
     "data",
+    "derive",
     "draw",
     "grad",
     "gradients",
@@ -44,6 +46,7 @@ __all__ = [
     "manual_seed",
     "nn",
     "no_grad",
+    "notes",
     "optim",
     "value_and_grad",
     "verify",
@@ -51,7 +54,8 @@ __all__ = [
 ]
 __all__ += list(REGISTRY)
 
-_LAZY = ("data", "draw", "nn", "optim", "verify")  # loaded when first used: the import costs little more than NumPy's
+# Loaded when first used: the import costs little more than NumPy's.
+_LAZY = ("data", "derive", "draw", "nn", "notes", "optim", "verify")
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .op import ARRAYS, GRADIENTS, Op, is_recording, recording, unbroadcast
+from .op import ARRAYS, EVERYTHING, GRADIENTS, Op, is_recording, mode, recording, unbroadcast
 from .ops.elementwise import astype, positive
 from .ops.shape import reshape, stack
 from .tensor import Node, Tensor, as_array, describe, history, leaf_node, new_tensor, shape_text
@@ -320,7 +320,7 @@ def pull_back(
     reached: dict[int, list[Any]] = {root.serial: [root, seed]}
     own: set[int] = set()  # of the gradients that are arrays made here, which may be added to in place
     queue = [-root.serial] if root.op is not None and root.serial > oldest else []
-    with recording(GRADIENTS if create_graph else ARRAYS):
+    with recording(ARRAYS if not create_graph else EVERYTHING if mode() is EVERYTHING else GRADIENTS):
         while queue:
             serial = -heappop(queue)
             node, g = reached.pop(serial) if targets is None or serial not in targets else reached[serial]

@@ -236,6 +236,25 @@ def verify(model: Path, formulas: Path, function: str, examples: int, as_json: b
 
 
 @main.command()
+@MODEL
+@click.option("--format", "format_", type=click.Choice(["text", "latex", "markdown", "html"]), default="text")
+@click.option("--scale", type=click.Choice(["notes", "mean"]), default="notes", help="dZ per sample, or of the mean J.")
+@click.option("--explain", is_flag=True, help="Say of every line which rule was used, and why the shapes fit.")
+def derive(model: Path, format_: str, scale: Any, explain: bool) -> None:
+    """Derive MODEL: print its forward pass, its backward pass and the updates as equations."""
+    from .derive import derive as equations
+
+    net = _open(model)
+    try:
+        found = equations(net, scale, explain)
+    except TypeError as error:
+        if place_in(error, model):
+            raise
+        raise ModelFileError(f"{model}: {error}") from error
+    click.echo(getattr(found, format_)(), nl=False)
+
+
+@main.command()
 def info() -> None:
     """Print versions, where the data is, and what can draw pictures."""
     import os

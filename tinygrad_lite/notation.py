@@ -45,7 +45,10 @@ def compose(op: Op, params: Mapping[str, Any], parts: Sequence[Part], notation: 
     '(a + b) c'
     """
     template = op.text if notation == "text" else op.latex
-    settings = {name: _setting(value, notation) for name, value in {**op.defaults, **params}.items()}
+    settings = {name: setting(value, notation) for name, value in {**op.defaults, **params}.items()}
+    if op.name == "transpose" and settings["axes"] != "None":  # not the one that is written xᵀ
+        name = op.name if notation == "text" else rf"\mathrm{{{op.name}}}"
+        return Part(f"{name}({parts[0].text}, {settings['axes']})")
     if op.variadic:
         texts = [part.text for part in parts]
         dots = "…" if notation == "text" else r"\dots"
@@ -60,6 +63,9 @@ def compose(op: Op, params: Mapping[str, Any], parts: Sequence[Part], notation: 
     if op.name == "mul" and parts[0].scalar:  # 2 m
         a, b = parts
         return Part(f"{a.text} {b.text}", min(JUXTAPOSED, a.head), min(JUXTAPOSED, b.tail), scalar=True)
+    if op.name == "neg" and parts[0].scalar and parts[0].head >= QUOTIENT:  # −1/m
+        sign = "−" if notation == "text" else "-"
+        return Part(f"{sign}{parts[0].text}", SUM, parts[0].tail, scalar=True)
     if op.name == "div" and parts[1].scalar and notation == "text":  # 1/m, (A − Y)/m
         a, b = _bracket(parts[0], parts[0].tail < UNARY), _bracket(parts[1], parts[1].head < UNARY)
         return Part(f"{a.text}/{b.text}", QUOTIENT, QUOTIENT, parts[0].scalar)
@@ -170,13 +176,15 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _setting(value: Any, notation: Notation = "text") -> str:
+def setting(value: Any, notation: Notation = "text") -> str:
     """Write a parameter of an op: an axis, a shape, an index."""
     if isinstance(value, slice):
-        ends = ("" if x is None else _setting(x, notation) for x in (value.start, value.stop))
-        return ":".join(ends) + (f":{_setting(value.step, notation)}" if value.step is not None else "")
+        ends = ("" if x is None else setting(x, notation) for x in (value.start, value.stop))
+        return ":".join(ends) + (f":{setting(value.step, notation)}" if value.step is not None else "")
+    if isinstance(value, tuple) and value and all(isinstance(x, Tensor) or is_array(x) for x in value):
+        value = value[0]
     if isinstance(value, tuple):
-        return ", ".join(_setting(x, notation) for x in value)
+        return ", ".join(setting(x, notation) for x in value)
     if isinstance(value, Tensor) or is_array(value):
         return "mask" if value.dtype.kind == "b" else "indices"
     if isinstance(value, float | int) and value is not True and value is not False:

@@ -224,8 +224,8 @@ def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable
         earlier = before if before is not None and _again(before, function) else None
         _check_record(record, vjps, earlier)
         upright = rf"\mathrm{{{{{name}}}}}".replace("_", r"\_")
-        record.latex = record.latex or record.text or _function_form(record, upright)
         record.text = record.text or _function_form(record, name)
+        record.latex = record.latex or record.text.replace(f"{name}(", f"{upright}(")
         if earlier is not None:
             _forget(earlier)
         if record.variadic:

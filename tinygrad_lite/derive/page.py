@@ -1,0 +1,103 @@
+"""The equations as a page: text, LaTeX, Markdown, and HTML whose formulas are MathML, which browsers draw offline."""
+
+from __future__ import annotations
+
+from html import escape
+
+from ..notation import layered
+from .derivation import Equation, Equations
+from .expression import write
+
+QUAD, TIMES = r" \qquad ", r" \times "
+LAYOUT = """
+body, .derivation { font-family: system-ui, sans-serif; }
+.derivation table { border-collapse: collapse; margin: 0 0 1em; }
+.derivation td { padding: .2em 1em .2em 0; text-align: left; vertical-align: baseline; }
+.derivation math { math-style: normal; font-size: 1.15em; }
+.derivation td.side { opacity: .65; }
+"""
+
+
+def text(equations: Equations, explain: bool = False) -> str:
+    """Write the equations as plain text, in columns."""
+    lines = [equations.title]
+    lines += [f"  {short} is {own}" for short, own in equations.parameters.items()]
+    for title, part in equations.sections:
+        rows = [(f"{e.name} {e.sign} {write(e.tree)}", shape(e), sizes(e), e.why if explain else "") for e in part]
+        widths = [min(max(len(row[i]) for row in rows), 60) for i in range(3)]
+        lines += ["", title]
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]
+            lines.append(f"  {'  '.join(cells)}".rstrip())
+            lines += [f"      {row[3]}"] * bool(row[3])
+    return "\n".join(lines) + "\n"
+
+
+def latex(equations: Equations, explain: bool = False) -> str:
+    """Write the equations as LaTeX, to be used with amsmath."""
+    lines = [f"% {equations.title}"]
+    lines += [f"% {short} is {own}" for short, own in equations.parameters.items()]
+    for title, part in equations.sections:
+        lines += ["", f"% {title}", r"\begin{align*}"]
+        for e in part:
+            lines += [f"% {e.why}"] * bool(explain and e.why)
+            end = r" \\" if e is not part[-1] else ""
+            lines.append(f"{layered(e.name)} &{e.sign} {write(e.tree, 'latex')}{_latex_shape(e, ' && ')}{end}")
+        lines.append(r"\end{align*}")
+    return "\n".join(lines) + "\n"
+
+
+def markdown(equations: Equations, explain: bool = False) -> str:
+    """Write the equations as Markdown with LaTeX, as notebooks and GitHub show it."""
+    lines = [f"# {equations.title}"]
+    if equations.parameters:
+        legend = "; ".join(f"${layered(short)}$ is `{own}`" for short, own in equations.parameters.items())
+        lines += ["", legend]
+    for title, part in equations.sections:
+        lines += ["", f"## {title}"]
+        for e in part:
+            lines += ["", f"$${_line(e)}{_latex_shape(e, QUAD)}$$"]
+            lines += ["", e.why] * bool(explain and e.why)
+    return "\n".join(lines) + "\n"
+
+
+def html(equations: Equations, explain: bool = False) -> str:
+    """Write the equations as HTML that needs nothing else."""
+    from latex2mathml.converter import convert
+
+    lines = ['<div class="derivation">', f"<style>{LAYOUT}</style>", f"<h2>{escape(equations.title)}</h2>"]
+    if equations.parameters:
+        legend = "; ".join(
+            f"{convert(layered(s))} is <code>{escape(own)}</code>" for s, own in equations.parameters.items()
+        )
+        lines.append(f"<p>{legend}</p>")
+    for title, part in equations.sections:
+        lines += [f"<h3>{escape(title)}</h3>", "<table>"]
+        for e in part:
+            formula = convert(_line(e).replace(":=", "≔"))
+            sides = [shape(e), sizes(e), e.why if explain else ""]
+            cells = "".join(f'<td class="side">{escape(side)}</td>' for side in sides)
+            lines.append(f"<tr><td>{formula}</td>{cells}</tr>")
+        lines.append("</table>")
+    return "\n".join([*lines, "</div>"]) + "\n"
+
+
+def shape(equation: Equation) -> str:
+    """Write the shape in numbers: (10×m)."""
+    return f"({'×'.join(equation.shape)})" if equation.shape else ""
+
+
+def sizes(equation: Equation) -> str:
+    """Write the shape in the names of the sizes, where that says more than the numbers: hidden×m."""
+    return "×".join(equation.sizes) if equation.sizes != equation.shape else ""
+
+
+def _line(equation: Equation) -> str:
+    return f"{layered(equation.name)} {equation.sign} {write(equation.tree, 'latex')}"
+
+
+def _latex_shape(equation: Equation, gap: str) -> str:
+    return f"{gap}({TIMES.join(equation.shape)})" if equation.shape else ""
+
+
+FORMATS = {"text": text, "latex": latex, "markdown": markdown, "html": html}

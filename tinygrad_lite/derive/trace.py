@@ -1,0 +1,133 @@
+"""Trace: both passes of a model as one graph, run at sizes from which the symbols can be read off again."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..autodiff import gradients
+from ..graph import Graph, capture, graph_of, identity
+from ..modelgraph import Inputs, untouched
+from ..nn import Module
+from ..op import EVERYTHING, recording
+from ..tensor import Tensor
+
+# Sizes to run at: prime, so that 2/(h m) can be read off a number, and larger than numbers that mean themselves.
+PRIMES = [p for p in range(23, 400) if all(p % q for q in range(2, p))]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The graph of the loss and of its gradients, and that of the forward method.
+
+    `slopes` has the position of ∂J/∂v for the position of v; `seed` is that of the gradient 1 it starts with.  `sizes` are
+    the names of the sizes that stand for themselves in the shapes, with their values; `real` those of the model, where a
+    name without a value is that of the samples.
+    """
+
+    graph: Graph
+    forward: Graph | None
+    slopes: dict[int, int]
+    loss: int
+    seed: int
+    sizes: dict[str, int]
+    real: dict[str, int]
+
+
+def traces(model: Module) -> list[Trace]:
+    """Run a model at its own sizes, with another number of samples; and, where it can be, at sizes that are all different.
+
+    Raises TypeError where the annotations do not tell the shapes, or the loss is no float that depends on parameters.
+    """
+    inputs = Inputs(model)
+    known = {name: n for name, n in inputs.sizes.items() if not name.isdigit()}
+    real = {name: n for name, n in known.items() if name != inputs.samples}
+    taken = {n for p in model.parameters() for n in p.shape} | set(real.values())
+    free = iter([p for p in PRIMES if p not in taken])
+    samples = {inputs.samples: next(free)} if inputs.samples else {}
+    found = [_trace(model, inputs, samples, real)]
+    own = {name for name, _ in model.named_parameters()}
+    names = {name: axes for name, axes in inputs.parameters.items() if name in own}
+    symbols = all(axis.isidentifier() or axis == "1" for axes in names.values() for axis in axes)
+    if symbols and set(names) == own:
+        sizes = samples | {name: next(free) for name in real}
+        shapes = {name: tuple(sizes.get(axis, 1) for axis in axes) for name, axes in names.items()}
+        try:
+            with _resized(model, shapes):
+                trial = _trace(model, inputs, sizes, real)
+        except Exception:  # the model insists on its own sizes
+            return found
+        if [v.op for v in trial.graph.vertices] == [v.op for v in found[0].graph.vertices]:
+            found.append(trial)
+    return found
+
+
+def _trace(model: Module, inputs: Inputs, sizes: Mapping[str, int], real: dict[str, int]) -> Trace:
+    """Run the loss and its gradients at some sizes."""
+    with untouched(model), np.errstate(all="ignore"):
+        given = inputs.made_up(sizes)
+        graph = capture(inputs.method, **given)
+        if labels := _labels(graph, given):
+            given |= labels
+            graph = capture(inputs.method, **given)
+        forward = None
+        if inputs.method != model.forward:
+            wanted = {name: x for name, x in given.items() if name in _arguments(model)}
+            forward = capture(model.forward, **wanted) if set(_arguments(model)) <= set(wanted) else None
+        J = graph.vertices[graph.outputs[0]].tensor
+        if J is None or J.size != 1 or not J.requires_grad:
+            shape = graph.vertices[graph.outputs[0]].shape
+            raise TypeError(
+                f"{type(model).__name__}.{inputs.method.__name__} must return one number that depends on parameters, to be "
+                f"differentiated, but it has shape {shape}; write a method loss(self, X, Y) that returns their mean loss"
+            )
+        smooth = [v.tensor for v in graph.vertices if v.requires_grad and v.tensor is not None]
+        with recording(EVERYTHING):
+            seed = Tensor(np.ones(J.shape, J.dtype), requires_grad=True)
+            slopes = gradients(J, smooth, seed, create_graph=True)
+    names = {identity(v.tensor): v.name for v in graph.vertices if v.tensor is not None and v.name is not None}
+    whole = graph_of(J, seed, *smooth, *slopes, names=names)
+    loss, start, *rest = whole.outputs
+    found = dict(zip(rest[: len(smooth)], rest[len(smooth) :], strict=True))
+    return Trace(whole, forward, found, loss, start, dict(sizes), real)
+
+
+def _labels(graph: Graph, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return one-hot labels for the inputs that a cross-entropy takes as such, whatever their axes are called."""
+    found: dict[str, Tensor] = {}
+    for vertex in graph.vertices:
+        if vertex.op is not None and vertex.op.name == "softmax_cross_entropy":
+            label, axis = graph.vertices[vertex.inputs[1]], vertex.params["axis"]
+            turned = label.op is not None and label.op.name == "transpose" and label.params["axes"] is None
+            leaf = graph.vertices[label.inputs[0]] if turned else label
+            if leaf.name is not None and leaf.name in given and leaf.dtype.kind == "f":
+                hot = np.moveaxis(np.zeros(label.shape, leaf.dtype), axis, -1)
+                hot[..., 0] = 1
+                hot = np.moveaxis(hot, -1, axis)
+                found[leaf.name] = Tensor(hot.T if turned else hot)
+    return found
+
+
+def _arguments(model: Module) -> list[str]:
+    return list(inspect.signature(model.forward).parameters)
+
+
+@contextmanager
+def _resized(model: Module, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
+    """Give a model parameters of other shapes for a while."""
+    rng = np.random.default_rng(0)
+    own = dict(model.named_parameters())
+    before = {name: (p._data, p._node) for name, p in own.items()}
+    try:
+        for name, p in own.items():
+            other: Any = Tensor(rng.standard_normal(shapes[name]).astype(p.dtype), requires_grad=True, name=p.name)
+            p._data, p._node = other._data, other._node
+        yield
+    finally:
+        for name, (data, node) in before.items():
+            own[name]._data, own[name]._node = data, node
