@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_lite as tl
@@ -23,6 +23,7 @@ from tinygrad_lite.verify.mismatch import GradientMismatch
 from tinygrad_lite.verify.numerical import Estimate, numerical_gradient
 
 Random = np.random.Generator
+ONES = np.ones(3)
 PAGE = Path(__file__).parents[1] / "docs/gradcheck.md"
 SEEDS = st.integers(0, 10**9)
 SCALES = st.sampled_from([1e-3, 0.1, 1.0, 30.0, 1e3])
@@ -279,6 +280,18 @@ def test_a_wrong_entry_among_eight_thousand_is_named() -> None:
     assert report.checks[0].ratio == pytest.approx(1.0005, abs=1e-6)
 
 
+def test_a_missing_factor_is_read_off_the_ratio() -> None:
+    """torch, jax and autograd show two arrays that differ."""
+
+    def without(*args: Any) -> Any:
+        dW1, db1, dW2, *rest = numpy_vjp(*args)
+        return dW1, db1, 7 * dW2, *rest  # its 1/m is missing
+
+    report = check_vjp(numpy_network, without, *network_at(np.random.default_rng(0), 5, 4, 3, 7))
+    assert {name for name, verdict in verdicts(report).items() if verdict == "fail"} == {"W2"}
+    assert report.checks[2].ratio == pytest.approx(7)
+
+
 def test_the_second_argument_is_looked_at() -> None:
     """autograd's check_grads looks at the first only."""
     report = gradcheck(lambda x, y: x * y.detach(), np.ones(3), np.ones(3))
@@ -329,6 +342,190 @@ def test_a_wrong_second_derivative() -> None:
     assert cut.checks[1].verdict == "fail"
 
 
+# --- thirty right functions, thirty wrong ones ---------------------------------------------------------------------------
+
+d = lambda x: x.detach()  # a derivative that is forgotten
+TIES = np.array([0.0, 1.0, 1.0, -1.0, 2.0])
+SIGMOID = lambda x: 1 / (1 + np.exp(-x))
+
+
+def normal(*shape: int) -> Any:
+    return np.random.default_rng(7).standard_normal(shape)
+
+
+RIGHT: dict[str, Callable[[], GradcheckReport]] = {
+    "results of all sizes": lambda: gradcheck(lambda x: [tl.sin(x), 1e12 * tl.cos(x), 1e-12 * tl.exp(x)], normal(4)),
+    "results of all sizes, NumPy": lambda: check_vjp(
+        lambda x: (np.sin(x), 1e12 * np.cos(x)), lambda g, x: g[0] * np.cos(x) - 1e12 * g[1] * np.sin(x), normal(4)
+    ),
+    "a dict of results, one of whole numbers": lambda: gradcheck(
+        lambda x: (tl.sin(x), {"sum": x.sum(), "n": x.argmax()}), normal(4)
+    ),
+    "a result with no elements": lambda: gradcheck(lambda x: tl.sin(x), np.zeros((0, 2))),
+    "an argument with no elements": lambda: gradcheck(lambda x, y: x.sum() + tl.sin(y), np.zeros((0, 2)), 1.0),
+    "a scalar": lambda: gradcheck(lambda x: tl.exp(x), np.array(0.3)),
+    "indices": lambda: gradcheck(lambda x, k: x[k] ** 2, normal(4), np.array([0, 2, 2])),
+    "constant": lambda: gradcheck(lambda x: Tensor(ONES) * 2, normal(4)),
+    "constant, NumPy": lambda: check_vjp(lambda x: ONES, lambda g, x: 0 * x, normal(4)),
+    "1e8 x": lambda: gradcheck(lambda x: (x * x).sum(), 1e8 * normal(4)),
+    "1e-8 x": lambda: gradcheck(lambda x: tl.sin(x) * x, 1e-8 * normal(4)),
+    "1e-8 x, NumPy": lambda: check_vjp(lambda x: x * x, lambda g, x: 2 * x * g, 1e-8 * normal(4)),
+    "x from 1e-8 to 1e8": lambda: gradcheck(lambda x: (x * x).sum(), np.array([1e-8, 1.0, 1e8])),
+    "f 1e-12": lambda: gradcheck(lambda x: 1e-12 * (x * x).sum(), normal(4)),
+    "steep": lambda: gradcheck(lambda x: tl.sin(1e4 * x), normal(4)),
+    "cancels": lambda: gradcheck(lambda x: ((x + 1e8) - 1e8) ** 2, normal(3)),
+    "saturated": lambda: gradcheck(lambda x: tl.sigmoid(x), np.array([40.0, -40.0, 800.0, -800.0, 0.1])),
+    "exp of 300": lambda: gradcheck(lambda x: tl.exp(x), np.array([300.0, -300.0, 0.0])),
+    "ties of sort": lambda: gradcheck(lambda x: tl.sort(x), TIES),
+    "floor and sign": lambda: gradcheck(lambda x: tl.floor(x) + tl.sign(x) + x, normal(7)),
+    "floor at whole numbers": lambda: gradcheck(lambda x: tl.floor(x), TIES),
+    "round, NumPy": lambda: check_vjp(np.round, lambda g, x: 0 * x, normal(9)),
+    "sort, NumPy": lambda: check_vjp(np.sort, lambda g, x: g[np.argsort(np.argsort(x))], normal(9)),
+    "relu at 0, NumPy": lambda: check_vjp(lambda x: np.maximum(x, 0), lambda g, x: g * (x > 0), TIES),
+    "where": lambda: gradcheck(lambda x: tl.where(x > 0, x * x, tl.sin(x)), TIES),
+    "if": lambda: gradcheck(lambda x: x * x if x.sum().item() > 0 else 3 * x, normal(3)),
+    "if, where it jumps": lambda: gradcheck(lambda x: x * x if x.sum().item() > 0 else 3 * x, np.zeros(2)),
+    "kinks at 1e-6 and 1e-12": lambda: gradcheck(lambda x: tl.relu(x), np.array([1e-6, -1e-12, 1.0])),
+    "4001 kinks": lambda: gradcheck(lambda x: tl.relu(x - np.linspace(-3, 3, 4001)[:, None]).sum(), normal(3)),
+    "norm at 0": lambda: gradcheck(lambda x: tl.norm(x), np.zeros(3)),
+    "elu at 0: its second derivative jumps": lambda: gradcheck(lambda x: (tl.elu(x) + 0.3) ** 2, np.zeros((3, 2))),
+    "x |x| at 0, NumPy": lambda: check_vjp(
+        lambda x: x * np.abs(x) + np.sin(x), lambda g, x: g * (2 * np.abs(x) + np.cos(x)), np.zeros(3)
+    ),
+    "third order": lambda: gradcheck(lambda x: tl.tanh(x).sum(), normal(3), order=3),
+    "single precision inside": lambda: check_vjp(
+        lambda x: np.sin(x.astype(np.float32)), lambda g, x: g * np.cos(x), normal(9)
+    ),
+}
+
+WRONG: dict[str, Callable[[], GradcheckReport]] = {
+    "the small result of two": lambda: gradcheck(lambda x: [tl.sin(d(x)) + 0 * x, 1e12 * tl.cos(x)], normal(4)),
+    "the small result of two, by 1e-3": lambda: gradcheck(
+        lambda x: [1.001 * tl.sin(x) - 0.001 * tl.sin(d(x)), 1e12 * tl.cos(x)], normal(4)
+    ),
+    "the small entries of a result": lambda: gradcheck(
+        lambda x: tl.concatenate([tl.sin(d(x)) + 0 * x, 1e12 * tl.cos(x)]), normal(4)
+    ),
+    "the small result, NumPy": lambda: check_vjp(
+        lambda x: (np.sin(x), 1e12 * np.cos(x)), lambda g, x: -1e12 * g[1] * np.sin(x), normal(4)
+    ),
+    "the second argument of the small result": lambda: gradcheck(
+        lambda x, y: [tl.sin(x) * d(y), 1e12 * tl.cos(x)], normal(4), normal(4)
+    ),
+    "negative x": lambda: gradcheck(lambda x: tl.where(x > 0, x * x, x * d(x)), normal(9)),
+    "negative x, NumPy": lambda: check_vjp(lambda x: np.where(x > 0, x, 0.1 * x), lambda g, x: g, normal(9)),
+    "one sign of 1000": lambda: check_vjp(
+        np.sin, lambda g, x: g * np.cos(x) * np.where(np.arange(1000) == 777, -1, 1), normal(1000)
+    ),
+    "1e-5": lambda: check_vjp(np.sin, lambda g, x: g * np.cos(x) * (1 + 1e-5), normal(10)),
+    "1e-5 in one of 1000": lambda: check_vjp(
+        np.sin, lambda g, x: g * np.cos(x) * (1 + 1e-5 * (np.arange(1000) == 5)), normal(1000)
+    ),
+    "not summed back": lambda: check_vjp(lambda x, b: x + b, lambda g, x, b: (g, g), normal(3, 4), normal(4)),
+    "mean for sum": lambda: check_vjp(lambda x, b: x + b, lambda g, x, b: (g, g.mean(0)), normal(3, 4), normal(4)),
+    "second derivative": lambda: gradcheck(lambda x: (x * d(x) ** 2 + d(x) * x**2).sum(), normal(3), order=2),
+    "without g": lambda: check_vjp(lambda x: x * x, lambda g, x: 2 * x, normal(3)),
+    "transposed": lambda: check_vjp(lambda a, b: a @ b, lambda g, a, b: (g @ b.T, g.T @ a), normal(3, 3), normal(3, 3)),
+    "0 where f is 1e-12": lambda: check_vjp(lambda x: 1e-12 * (x * x).sum(), lambda g, x: 0 * x, normal(4)),
+    "straight through round": lambda: check_vjp(np.round, lambda g, x: g, normal(9)),
+    "1e-3 where f is constant": lambda: check_vjp(lambda x: ONES, lambda g, x: 1e-3 * x, normal(4)),
+    "NaN in one entry": lambda: check_vjp(np.sin, lambda g, x: g * np.where(x > 1, np.nan, np.cos(x)), TIES),
+    "softmax, its diagonal only": lambda: check_vjp(
+        lambda x: np.exp(x) / np.exp(x).sum(),
+        lambda g, x: g * np.exp(x) / np.exp(x).sum() * (1 - np.exp(x) / np.exp(x).sum()),
+        normal(5),
+    ),
+    "sigmoid' without σ": lambda: check_vjp(SIGMOID, lambda g, x: g * (1 - SIGMOID(x)), normal(5)),
+    "tanh' of sigmoid": lambda: check_vjp(np.tanh, lambda g, x: g * (1 - np.tanh(x)), normal(5)),
+    "* for @": lambda: check_vjp(lambda a, b: a @ b, lambda g, a, b: (g * b, a.T @ g), normal(3, 3), normal(3, 3)),
+    "indices that repeat": lambda: check_vjp(
+        lambda x: x[[0, 1, 1, 3]], lambda g, x: np.eye(4)[[0, 1, 3]].T @ g[[0, 1, 3]], normal(4)
+    ),
+    "1/m missing": lambda: check_vjp(np.mean, lambda g, x: g + 0 * x, normal(1000)),
+    "clip": lambda: check_vjp(lambda x: np.clip(x, -1, 1), lambda g, x: g, np.array([0.5, 2.0, -3.0])),
+    "a threshold that is off": lambda: check_vjp(
+        lambda x: np.maximum(x, 0), lambda g, x: g * (x > 0.01), np.array([0.005, 1.0, -1.0])
+    ),
+    "a small entry by 1e-3": lambda: check_vjp(
+        lambda x: x**3, lambda g, x: 3 * g * x * x * np.where(x == 0.01, 1.001, 1), np.append(normal(99), 0.01)
+    ),
+    "elu at 0": lambda: check_vjp(
+        lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), lambda g, x: g * np.where(x > 0, 1, 0), normal(9)
+    ),
+    "overflow in single precision": lambda: check_vjp(
+        np.tanh, lambda g, x: g * (1 - (np.sinh(x) / np.cosh(x)) ** 2), np.array([100.0, 1.0], np.float32)
+    ),
+    "division by 0 in single precision": lambda: check_vjp(
+        lambda x: np.sqrt(x * x + 1e-60), lambda g, x: g * x / np.sqrt(x * x + 1e-60), np.array([1.0, 0.0], np.float32)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_ones_pass(name: str) -> None:
+    report = RIGHT[name]()
+    assert report.verdict in ("pass", "convention"), str(report)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_ones_fail(name: str) -> None:
+    report = WRONG[name]()
+    assert report.verdict == "fail", str(report)
+
+
+@given(SEEDS, st.integers(-12, 12), st.integers(1, 30), st.booleans())
+@settings(max_examples=20)
+def test_a_wrong_result_is_named(seed: int, power: int, count: int, mistaken: bool) -> None:
+    """Whatever its size is beside that of the others, and theirs."""
+    rng = np.random.default_rng(seed)
+    x, (which, entry) = rng.uniform(0.5, 1.5, 3), rng.integers(0, [2, count])
+    A, scales = rng.uniform(0.5, 1.5, (2, count, 3)), [1.0, 10.0**power]
+    factors = np.ones((2, count))
+    factors[which, entry] += 1e-4 * mistaken
+    back = lambda g, x: sum(
+        s * ((gk * fk) @ Ak) * np.cos(x) for s, gk, fk, Ak in zip(scales, g, factors, A, strict=True)
+    )
+    report = check_vjp(lambda x: tuple(s * (Ak @ np.sin(x)) for s, Ak in zip(scales, A, strict=True)), back, x)
+    assert report.verdict == ("fail" if mistaken else "pass"), str(report)
+    assert report.checks[0].result == (f"[{which}][{entry}]" if mistaken else "")
+
+
+@given(SEEDS, st.integers(3, 8), st.sampled_from([1e-8, 1.0, 1e8]), st.sampled_from([1e-8, 1.0, 1e8]))
+@settings(max_examples=20)
+def test_mistakes_of_all_sizes(seed: int, digits: int, scale: float, factor: float) -> None:
+    """One that is 10⁻³ to 10⁻⁸ of the gradient is found; neither the scale of x nor that of f matters."""
+    x = scale * np.random.default_rng(seed).uniform(0.5, 1.5, (2, 3))
+    for mistake, verdict in ((0.0, "pass"), (10.0**-digits, "fail")):
+        back = lambda g, x: factor * g * np.cos(x / scale) * (1 + mistake) / scale  # noqa: B023
+        report = check_vjp(lambda x: factor * np.sin(x / scale), back, x)
+        assert report.verdict == verdict, str(report)
+
+
+@given(SEEDS, st.floats(-3, 3), st.floats(-3, 3))
+@settings(max_examples=20)
+def test_a_jump_of_the_second_derivative_is_no_mistake(seed: int, left: float, right: float) -> None:
+    """Central differences are misled there, by an error that shrinks with h and not with h²."""
+    x = np.where(np.random.default_rng(seed).random(4) < 0.5, 0.0, 1.0)
+    bend = lambda x: np.where(x > 0, right, left)
+    f = lambda x: np.sin(x) + bend(x) * x * x
+    right_one = check_vjp(f, lambda g, x: g * (np.cos(x) + 2 * bend(x) * x), x)
+    wrong_one = check_vjp(f, lambda g, x: g * (np.cos(x) + 2 * bend(x) * x) * 1.01, x)
+    assert right_one.verdict in ("pass", "inconclusive"), str(right_one)
+    assert wrong_one.verdict in ("fail", "inconclusive"), str(wrong_one)
+
+
+@given(SEEDS)
+@example(279)
+@settings(max_examples=10)
+def test_nor_is_it_with_a_graph(seed: int) -> None:
+    """Two looks agree on a wrong value (seed 279); the slopes of both sides do not."""
+    rng = np.random.default_rng(seed)
+    k = rng.integers(2, 7)
+    a, b = rng.standard_normal((2, k))
+    report = gradcheck(lambda x: ((a * tl.elu(x) + b * tl.sin(x)).sum() + 0.3) ** 2, np.zeros(k))
+    assert report.verdict in ("pass", "inconclusive"), str(report)
+
+
 # --- the numerical gradient --------------------------------------------------------------------------------------------
 
 
@@ -360,7 +557,6 @@ def test_at_a_kink_the_bound_spans_both_slopes() -> None:
 
 # --- what cannot be told, and what is refused --------------------------------------------------------------------------
 
-ONES = np.ones(3)
 UNTOLD: dict[str, tuple[Callable[..., Any], Any, str]] = {
     "random": (lambda x: x * tl.random.generator().normal(), ONES, "random"),
     "nan": (lambda x: tl.log(-x), ONES, "nan at the arguments"),
@@ -424,7 +620,8 @@ def test_wrong_calls_are_refused(name: str) -> None:
         (lambda g, x, y: (g * y, (g * x).sum()), "shape"),
         (lambda g, x, y: 1 / 0, "raises ZeroDivisionError"),
         (lambda g, x, y: (g * y, None), ""),
-        (lambda g, x, y: ([g, g], g), "2 gradients for"),
+        (lambda g, x, y: ([g, g], None), "shape"),
+        (lambda g, x, y: ({"x": g}, None), "the gradient for x must have its form"),
     ],
 )
 def test_a_vjp_that_returns_something_else_fails(vjp: Any, reason: str) -> None:
@@ -446,10 +643,11 @@ def test_arguments_of_all_kinds() -> None:
 def test_the_report() -> None:
     report = gradcheck(lambda x, y: x * y.detach(), ONES, ONES)
     lines = str(report).splitlines()
-    assert lines[0].split() == ["argument", "verdict", "entry", "gradient", "numerical", "bound", "ratio"]
+    assert lines[0].split() == ["argument", "verdict", "entry", "result", "gradient", "numerical", "bound", "ratio"]
     assert lines[1].startswith("x ")
     assert "fail" in lines[2]
     assert "<table>" in report._repr_html_()
+    assert "result" not in str(gradcheck(lambda x: x.sum(), ONES))  # nothing to say there
     assert "&#x27;" in gradcheck(lambda p: p["w"], {"w": 1.0})._repr_html_()  # names are escaped
     with pytest.raises(GradientMismatch, match="the gradient is wrong"):
         report.raise_if_wrong()
@@ -508,7 +706,8 @@ def test_where_torch_is_wrong() -> None:
     assert check_vjp(net, *network_at(np.random.default_rng(1), 5, 4, 3, 7)).verdict == "pass"
 
 
-def test_jax_in_single_precision() -> None:
+def test_jax_is_checked_in_double_precision() -> None:
+    """Also where x64 is off: in float32 the round-off of a sum, or of an offset, hides its derivative."""
     jax = pytest.importorskip("jax")
 
     def function(factor: float) -> Any:
@@ -521,4 +720,86 @@ def test_jax_in_single_precision() -> None:
 
     x, y = np.random.default_rng(0).uniform(0.5, 1.5, (2, 2, 3))
     assert verdicts(check_vjp(function(1.0), x, y)) == {"x": "pass", "y": "pass"}
-    assert verdicts(check_vjp(function(1.0005), x, y)) == {"x": "pass", "y": "fail"}
+    assert verdicts(check_vjp(function(1 + 1e-7), x, y)) == {"x": "pass", "y": "fail"}
+    offset = jax.custom_vjp(lambda x: 100 + jax.numpy.sin(x))
+    offset.defvjp(lambda x: (100 + jax.numpy.sin(x), x), lambda x, g: (g * jax.numpy.cos(x),))
+    assert check_vjp(offset, x.astype(np.float32)).checks[0].bound < 1e-9
+
+
+def test_where_jax_is_wrong() -> None:
+    """Its check_grads passes a gradient of 0, and fails a correct ReLU network, in which one step crosses kinks."""
+    jax = pytest.importorskip("jax")
+    from jax.test_util import check_grads
+
+    nothing = jax.custom_vjp(lambda x: 1e-6 * (x * x).sum())
+    nothing.defvjp(lambda x: (nothing(x), x), lambda x, g: (0 * x,))
+    with jax.enable_x64(True):
+        check_grads(nothing, (ONES / 4,), 1, modes=["rev"])
+        small = jax.custom_vjp(lambda x: (jax.numpy.sin(x), 1e12 * jax.numpy.cos(x)))
+        small.defvjp(lambda x: (small(x), x), lambda x, g: (-1e12 * g[1] * jax.numpy.sin(x),))
+        check_grads(small, (ONES,), 1, modes=["rev"])
+    assert check_vjp(nothing, ONES / 4).verdict == "fail"
+    assert check_vjp(small, ONES).checks[0].result.startswith("[0]")
+
+    def loss(W1: Any, b1: Any, W2: Any, b2: Any, X: Any, Y: Any) -> Any:
+        Z = W2 @ jax.nn.relu(W1 @ X + b1) + b2
+        return -(Y * jax.nn.log_softmax(Z, axis=0)).sum() / X.shape[1]
+
+    network = jax.custom_vjp(loss)
+    network.defvjp(lambda *args: (loss(*args), args), lambda args, g: jax.vjp(loss, *args)[1](g))
+    alarms = 0
+    for seed in range(6):
+        arrays = network_at(np.random.default_rng(seed), 784, 10, 10, 64)
+        try:
+            with jax.enable_x64(True):
+                check_grads(loss, arrays, 1, modes=["rev"])
+        except AssertionError:
+            alarms += 1
+            if alarms == 1:
+                assert check_vjp(network, *arrays).verdict == "pass"
+    assert alarms
+
+
+def test_where_autograd_is_wrong() -> None:
+    """check_grads looks at the first argument only, and passes a gradient of 0; `where` does not sum over broadcast axes."""
+    pytest.importorskip("autograd")
+    import autograd.numpy as anp
+    from autograd import make_vjp
+    from autograd.extend import defvjp, primitive
+    from autograd.test_util import check_grads
+
+    def where_vjp(g: Any, x: Any, y: Any) -> Any:
+        return tuple(make_vjp(lambda *args: anp.where(x > 0, *args), k)(x, y)[0](g) for k in (0, 1))
+
+    x, y = np.random.default_rng(0).standard_normal((3, 4)), np.ones(4)
+    second_wrong, nothing = (primitive(f) for f in (lambda x, y: np.sin(x) * y, lambda x: 1e-6 * (x * x).sum()))
+    defvjp(second_wrong, lambda out, x, y: lambda g: g * np.cos(x) * y, lambda out, x, y: lambda g: 0 * g)
+    defvjp(nothing, lambda out, x: lambda g: 0 * x)
+    check_grads(second_wrong, modes=["rev"])(x, x)
+    check_grads(nothing, modes=["rev"])(x / 9)
+    report = check_vjp(second_wrong, lambda g, x, y: tuple(make_vjp(second_wrong, k)(x, y)[0](g) for k in (0, 1)), x, x)
+    assert [check.verdict for check in report.checks] == ["pass", "fail"]
+    assert check_vjp(nothing, lambda g, x: make_vjp(nothing)(x)[0](g), x / 9).verdict == "fail"
+    assert verdicts(check_vjp(lambda x, y: np.where(x > 0, x, y), where_vjp, x, y))["y"] == "fail"
+
+
+def test_what_torch_does_not_differentiate_is_left_alone() -> None:
+    """A number, and a tensor that requires no gradient: None for their gradients is right."""
+    torch = pytest.importorskip("torch")
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, mask: Any, factor: Any) -> Any:
+            ctx.save_for_backward(x, mask)
+            ctx.factor = factor
+            return factor * mask * x**3
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            x, mask = ctx.saved_tensors
+            assert mask.dtype == x.dtype  # both are promoted
+            return 3 * g * ctx.factor * mask * x**2, None, None
+
+    x, mask = torch.tensor([0.5, 1.0, -2.0], requires_grad=True), torch.tensor([1.0, 0.5, 1.0])
+    assert verdicts(check_vjp(Scaled, x, mask, 2.5)) == {"x": "pass"}
+    assert verdicts(check_vjp(Scaled, x.detach(), mask, 2.5)) == {"x": "pass", "mask": "fail"}

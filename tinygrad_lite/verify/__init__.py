@@ -1,16 +1,16 @@
 """Verification: numerical derivatives, the laws that ops obey, and handwritten formulas held against autodiff.
 
-From the bottom up: `numerical` differentiates with an error bound, `gradcheck` holds gradients against it, `laws` does so
-for ops.  Of a handwritten backward pass, `cases` draws sizes and values, `truth` differentiates the loss, `isolate` runs
+From the bottom up: `arguments` are the float arrays of a call, `evaluation` runs it once, `line` does so along a line,
+`numerical` differentiates with an error bound; `subject` is a function with the gradient it claims, `verdict` holds the two
+against each other, `foreign` takes functions of PyTorch and JAX, `gradcheck` reports; `laws` does the same for ops.  Of a handwritten backward pass, `cases` draws sizes and values, `truth` differentiates the loss, `isolate` runs
 the function line by line, `judge` tells rounding from mistakes, `formulas` decides which lines are wrong, `repair` and
 `diagnose` say why, `counterexample` makes the case small, `report` shows it all; `check` is the way through them.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..callable import make_callable
 from .cases import Case as FormulaCase
 from .cases import binary, labels, one_hot, tensors
 from .check import verifies, verify
@@ -53,10 +53,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class _CallableModule(ModuleType):
-    """Python binds the name `tinygrad_lite.verify` to this package: let `tl.verify(backward, loss)` call the function."""
-
-    __call__ = staticmethod(verify)
-
-
-sys.modules[__name__].__class__ = _CallableModule
+make_callable(__name__, verify)

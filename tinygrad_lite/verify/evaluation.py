@@ -1,0 +1,172 @@
+"""One evaluation of a scalar function, and what its recorded graph shows: kinks, branches, round-off.  Imports `autodiff`.
+
+Sources: for the round-off, Σ |v v̄| eps over the inner values v with their adjoints v̄, Griewank, Walther: Evaluating
+Derivatives, 2nd ed., ch. 3.4; for the measured part of it, Moré, Wild, Estimating computational noise, SIAM J. Sci.
+Comput. 33 (2011).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..autodiff import gradients
+from ..op import EVERYTHING, REAL, Op, recording
+from ..tensor import Node, Tensor, history, new_tensor
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+class Margin(NamedTuple):
+    """How far a node is from a kink of its op, elementwise: zero exactly there, or at the end of its domain."""
+
+    node: int
+    value: Any
+    jitter: float  # a move of no more than this is round-off
+
+
+class Point(NamedTuple):
+    """What one evaluation showed; of a function that is not recorded, only its value and the size of what it summed."""
+
+    value: float
+    size: float = 0.0
+    y: Tensor | None = None
+    nodes: Sequence[Node] = ()
+    values: Sequence[Any] = ()  # of the nodes
+    margins: Sequence[Margin] = ()
+    pattern: Sequence[Any] = ()  # which ops ran, on which shapes, and how comparisons went
+    plan: Sequence[Any] = ()  # the same without the comparisons
+
+
+class Off(Exception):  # noqa: N818 -- no error: a shorter step is tried
+    """A step of t left the piece on which the function is smooth."""
+
+    def __init__(self, t: float, why: str) -> None:
+        super().__init__(why)
+        self.t = abs(t)
+
+
+class Function:
+    """A scalar function of float64 arrays, at one place: it is evaluated along lines from there."""
+
+    def __init__(self, run: Callable[[Sequence[Any]], Point], at: Sequence[Any], eps: float = EPS) -> None:
+        self.run, self.at, self.eps = run, list(at), eps
+        with np.errstate(all="ignore"):
+            self.base = run(self.at)
+        self.scatters: dict[int, float] = {}
+        self.adjoints = adjoints(self.base)
+        self.parts = [  # of the round-off, by node
+            0.0 if v is None or g is None else eps_of(v) * float(np.sum(np.abs(v * g)))
+            for v, g in zip(self.base.values, self.adjoints, strict=True)
+        ]
+
+    def point(self, i: int, u: Any, t: float) -> Point:
+        """Evaluate at x + t u, where x is argument i; raise Off where that fails."""
+        at = list(self.at)
+        at[i] = at[i] + t * u
+        try:
+            with np.errstate(all="ignore"):
+                found = self.run(at)
+        except Exception as error:
+            raise Off(t, f"f raises {type(error).__name__} at a step of {abs(t):.0e}: {error}") from error
+        if not isfinite(found.value):
+            raise Off(t, f"f is {found.value} at a step of {abs(t):.0e}")
+        return found
+
+    def scatter(self, i: int, u: Any) -> float:
+        """Return the round-off that is seen: how far values at tiny distances are from a smooth curve.
+
+        All the points are on one side, so that a kink at the base does not count.
+        """
+        if i not in self.scatters:
+            if self.base.nodes:
+                seen = self._seen(i, u, 0.65, 8, 2)
+            else:  # longer steps too: what short ones do not change at all has round-off larger than its changes
+                seen = max(self._seen(i, u, power, 16, 4) for power in (0.65, 0.3)) or self._seen(i, u, 0.15, 8, 1)
+            self.scatters[i] = seen
+        return self.scatters[i]
+
+    def _seen(self, i: int, u: Any, power: float, count: int, differences: int) -> float:
+        """Return twice the largest difference of values at `count` points, or the median one where that is not 0."""
+        try:
+            values = [self.point(i, u, k * self.eps**power).value for k in range(1, count)]
+        except Off:
+            return 0.0
+        steps = np.abs(np.diff(values, differences))
+        return 2 * float(steps.max() if self.base.nodes else np.median(steps) or steps.max())
+
+
+def recorded(scalar: Callable[[Sequence[Tensor]], Tensor]) -> Callable[[Sequence[Any]], Point]:
+    """Make of a scalar function of tensors one of arrays that returns a `Point` with the history of the value."""
+
+    def run(arrays: Sequence[Any]) -> Point:
+        with recording(EVERYTHING):
+            xs = [Tensor(x, requires_grad=True) for x in arrays]
+            y = scalar(xs)
+        nodes = [] if y._node is None else history(y._node)
+        known = {x._node.serial: x._data for x in xs if x._node is not None}
+        margins: list[Margin] = []
+        comparisons: list[Any] = []
+        for n, node in enumerate(nodes):
+            op = node.op
+            if op is None:
+                continue
+            inputs = [
+                known[source.serial] if source is not None and value is source else value
+                for value, source in zip(node.values, node.sources, strict=True)
+            ]
+            out = node.out
+            if out is None:  # not kept: the op was recorded by a backward pass
+                out = op.forward(*inputs, **node.params)
+                out = np.asarray(out[0] if op.saves else out)
+            known[node.serial] = out
+            if found := _margins(op, inputs, node.params):
+                largest = max(float(np.abs(x).max(initial=0.0)) for x in map(np.asarray, inputs))
+                margins += [Margin(n, margin, 16 * eps_of(out) * largest) for margin in found]
+            if out.dtype.kind != "f":
+                comparisons.append(out.tobytes())
+        plan = [(node.op, node.shape) for node in nodes]
+        values = [known.get(node.serial) for node in nodes]
+        return Point(float(y.item()), 0.0, y, nodes, values, margins, [plan, comparisons], plan)
+
+    return run
+
+
+def _margins(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> list[Any]:
+    """Return arrays that are zero where an op has a kink, or where its domain ends."""
+    found = [] if op.kink is None else [np.asarray(op.kink(*inputs, **{**op.defaults, **params}))]
+    if op.variadic or not op.vjps:
+        return found
+    if found and op.vjps[0] is None:  # floor and its like: where numbers lie too far apart, nobody knows
+        found = [np.where(np.abs(inputs[0]) * EPS > 0.1, np.nan, found[0])]
+    for x, domain in zip(inputs, op.domain, strict=False):
+        whole = op.name == "power" and np.all((np.asarray(inputs[1]) >= 0) & (np.asarray(inputs[1]) % 1 == 0))
+        if domain is not REAL and not whole:
+            found += [np.subtract(x, end) for end in domain if end is not None and isfinite(end)]
+    return found
+
+
+def adjoints(point: Point) -> list[Any]:
+    """Return the derivative of the value with respect to every inner value, None for what it does not depend on."""
+    found: list[Any] = [None] * len(point.nodes)
+    if point.y is None or not point.y.requires_grad:
+        return found
+    wanted = [n for n, node in enumerate(point.nodes) if node.requires_grad and point.values[n] is not None]
+    inner = [new_tensor(point.values[n], point.nodes[n]) for n in wanted]
+    with np.errstate(all="ignore"):
+        for n, g in zip(wanted, gradients(point.y, inner), strict=True):
+            found[n] = np.where(np.isfinite(g._data), g._data, 0.0)
+    return found
+
+
+def eps_of(v: Any) -> float:
+    """Return the rounding unit of the dtype of an array, 0 for one of whole numbers."""
+    return float(np.finfo(v.dtype).eps) if v.dtype.kind == "f" else 0.0
+
+
+def size_of(x: Any) -> float:
+    """Return the largest |x|, by which steps are measured; 1 where all are 0."""
+    return float(np.abs(x).max(initial=0.0)) or 1.0
