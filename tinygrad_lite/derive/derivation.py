@@ -82,6 +82,7 @@ class _Writer:
         self.leaves: dict[str, Any] = {}
         self.inputs: dict[str, tuple[str, ...]] = {}  # their shapes
         self.constants: list[tuple[Any, str]] = []  # arrays of which nothing is known, such as masks
+        self.numbered = Counter[str]()
         self.places = self._places()
         vertices = trace.graph.vertices
         self.ends = {place for i, place in trace.slopes.items() if vertices[i].op is None}  # gradients of parameters
@@ -121,14 +122,19 @@ class _Writer:
         tensor without a name.
         """
         vertices, users = self.trace.graph.vertices, self.trace.graph.consumers
+        constant: list[bool] = []  # −1/m is no line of its own
+        for i, vertex in enumerate(vertices):
+            leaf = vertex.kind == "number" or i == self.trace.seed
+            constant.append(leaf if vertex.op is None else all(constant[j] for j in vertex.inputs))
         found: dict[int, int] = {}
         for i, place in sorted(self.trace.slopes.items()):
             vertex = vertices[i]
-            if vertex.op is None or i == self.trace.loss or vertices[place].op is None:
+            if vertex.op is None or i == self.trace.loss or constant[place]:
                 continue
             activation = len(vertex.inputs) == 1 and vertices[vertex.inputs[0]].shape == vertex.shape
             own = len(users[place]) > 1 or (vertex.name is not None and not activation)
-            if own and users[place] and (place not in found or vertices[found[place]].name is None):
+            better = place not in found or (vertex.name is not None and vertices[found[place]].name is None)
+            if own and users[place] and better:
                 found[place] = i
         return found
 
@@ -306,8 +312,11 @@ class _Writer:
         if prefix == "J":
             self.taken |= {"J", "dJ"}
             return "J"
-        numbers = (n for n in (wanted, *map(str, range(1, 10**6))) if n)
-        name = next(name for n in numbers if (name := f"{prefix}{n}") not in self.taken)
+        name = f"{prefix}{wanted}"
+        while not wanted or name in self.taken:
+            wanted = str(self.numbered[prefix] + 1)
+            self.numbered[prefix] += 1
+            name = f"{prefix}{wanted}"
         self.taken |= {name, f"d{name}"}
         return name
 

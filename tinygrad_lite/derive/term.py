@@ -129,6 +129,8 @@ def applied(op: Op, terms: Sequence[Term], params: Mapping[str, Any], shapes: Se
         return found
     if op.name in RESHAPING and _same(shapes[0], shapes[-1]):
         return terms[0]
+    if op.name == "broadcast_to" and isinstance(terms[0].tree, Apply) and terms[0].tree.op == "broadcast_to":
+        return terms[0]
     factors = [Factor()] * len(terms)
     for i in _linear(op, len(terms)):
         factors[i] = terms[i].factor
@@ -174,9 +176,9 @@ def _add(terms: list[Term], _params: Any, _shapes: Any, sign: int = 1) -> Term |
         b = Term(b.factor * Factor(Fraction(-1)), b.tree)
     if a.tree == b.tree and a.factor.sizes == b.factor.sizes and not a.pure:
         return Term(Factor(a.factor.number + b.factor.number, a.factor.sizes), a.tree)
-    common = Factor(
-        Fraction(1), tuple((n, p) for n, p in a.factor.sizes if dict(b.factor.sizes).get(n) == p and not a.pure)
-    )
+    other = dict(b.factor.sizes)
+    both = [(n, p, other.get(n, Fraction(0))) for n, p in a.factor.sizes if not a.pure]
+    common = Factor(Fraction(1), tuple((n, min(p, q, key=abs)) for n, p, q in both if p * q > 0))  # 1/m of 1/m and 1/m²
     if a.pure and b.pure and a.factor.sizes == b.factor.sizes:
         return Term(Factor(a.factor.number + b.factor.number, a.factor.sizes), ONE)
     if abs(a.factor.number) == abs(b.factor.number):
