@@ -133,7 +133,9 @@ class _Writer:
                 continue
             activation = len(vertex.inputs) == 1 and vertices[vertex.inputs[0]].shape == vertex.shape
             own = len(users[place]) > 1 or (vertex.name is not None and not activation)
-            better = place not in found or (vertex.name is not None and vertices[found[place]].name is None)
+            grown = sum(vertices[j].requires_grad for j in vertex.inputs) > 1  # W X + b rather than W X, or W X + b − Y
+            unnamed = place in found and vertices[found[place]].name is None
+            better = place not in found or (unnamed and (vertex.name is not None or grown))
             if own and users[place] and better:
                 found[place] = i
         return found
