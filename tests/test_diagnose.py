@@ -18,7 +18,7 @@ import pytest
 from tests import catalogue
 from tests.catalogue import EQUIVALENTS, MISTAKES, NETWORKS, Mistake
 from tinygrad_lite.verify import cases as specs
-from tinygrad_lite.verify import repair
+from tinygrad_lite.verify import desk, edits, repair, scale
 from tinygrad_lite.verify.cases import space_of
 from tinygrad_lite.verify.diagnose import diagnose
 from tinygrad_lite.verify.formulas import MEAN, PER_SAMPLE, Formulas
@@ -90,54 +90,53 @@ def bench(name: str) -> Bench:
         return Bench(name)
 
 
-def applied(source: str, fix: str, old: ast.expr, line: int | None) -> list[str]:
-    """The source with a statement that assigns the name of the fix replaced: one for each that it may be."""
-    name, _, code = fix.partition(" = ")
-    found = []
-    tree = ast.parse(source)
-    for place, statement in enumerate(tree.body[0].body):
-        new = None
-        targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-        base = targets[0].value if isinstance(targets[0], ast.Subscript) else targets[0]
-        if isinstance(base, ast.Name) and base.id == name and (line is None or statement.lineno == line):
-            new = ast.parse(fix).body[0]
-        elif isinstance(statement, ast.Return) and line == statement.lineno:
-            new = ast.parse(ast.unparse(statement)).body[0]
-            for i, key in enumerate(getattr(new.value, "keys", ())):
-                if key.value == name:
-                    new.value.values[i] = ast.parse(code, mode="eval").body
-            if isinstance(new.value, ast.Tuple):
+def applied(source: str, diagnosis: Diagnosis, problem: Problem) -> str:
+    """The source with the fix in the place of what is to blame."""
+    tree, fix = ast.parse(source), diagnosis.fix
+    blamed = diagnosis.statement.lineno if diagnosis.statement is not None else problem.key[0]
+    for parent in ast.walk(tree):
+        for place, statement in enumerate(getattr(parent, "body", ()) if isinstance(parent, ast.stmt) else ()):
+            if statement.lineno != blamed:
                 continue
-        if new is not None:
-            copy = ast.parse(source)
-            copy.body[0].body[place] = new
-            found.append(ast.unparse(ast.fix_missing_locations(copy)))
-    return found
+            if fix.startswith('"'):
+                name, code = fix[1:].split('": ', 1)
+                at = [key.value for key in statement.value.keys].index(name)
+                statement.value.values[at] = ast.parse(code, mode="eval").body
+            elif isinstance(statement, ast.For):
+                statement.iter = ast.parse(f"{fix}\n    pass").body[0].iter
+            else:
+                new = ast.parse(fix).body[0]
+                targets = getattr(statement, "targets", [])
+                if targets and diagnosis.statement is None and len(targets) == 1 and isinstance(new, ast.Assign):
+                    if problem.place:  # grads["dW1"] = …
+                        new.targets = targets
+                    elif isinstance(targets[0], ast.Tuple):
+                        at = [part.id for part in targets[0].elts].index(diagnosis.line)
+                        statement.value.elts[at] = new.value
+                        new = statement
+                parent.body[place] = new
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
-def repaired(found: Bench, mistake: Mistake, key: tuple[int, str], problem: Problem, diagnosis: Diagnosis) -> bool:
+def repaired(found: Bench, mistake: Mistake, problem: Problem, diagnosis: Diagnosis) -> bool:
     """Whether the line is right once the text of the fix stands in the source."""
-    function = catalogue.load(mistake)
-    source = inspect.getsource(function)
     if diagnosis.fix is None:
         return False
-    line = key[0] if diagnosis.line == problem.name else None
-    for i, text in enumerate(applied(source, diagnosis.fix, problem.expression, line)):
-        fixed = catalogue.define(text, found.network.backward, f"<fixed {mistake.id} {i}>")
-        formulas = found.formulas(fixed)
-        if all(name != problem.name for _, name in formulas.count(found.cases[:1], found.scales)):
-            return True
-    return False
+    source = inspect.getsource(catalogue.load(mistake))
+    fixed = catalogue.define(applied(source, diagnosis, problem), found.network.backward, f"<fixed {mistake.id}>")
+    return all(name != problem.name for _, name in found.formulas(fixed).count(found.cases[:1], found.scales))
 
 
 @cache
 def diagnosed(mistake: Mistake) -> list[tuple[tuple[int, str], Problem, Diagnosis, float]]:
-    found = bench(mistake.network)
+    network = bench(mistake.network)
     second = (mistake.second[2],) if mistake.second else ()
     results = []
-    for key, problem in found.problems(found.formulas(catalogue.load(mistake)), (mistake.line, *second)):
+    for key, problem in network.problems(network.formulas(catalogue.load(mistake)), (mistake.line, *second)):
         start = time.process_time()
-        results.append((key, problem, diagnose(problem), time.process_time() - start))
+        found = diagnose(problem)
+        bare = replace(problem, examples=[], statements=(), again=None, mended=None)
+        results.append((key, bare, found, time.process_time() - start))
     return results
 
 
@@ -148,13 +147,13 @@ def test_mistakes_are_repaired_and_named(name: str) -> None:
     for mistake in MISTAKES:
         if mistake.network != name:
             continue
-        for key, problem, diagnosis, _ in diagnosed(mistake):
+        for _, problem, diagnosis, _ in diagnosed(mistake):
             count += 1
             if diagnosis.fix is not None:
-                assert repaired(found, mistake, key, problem, diagnosis), (mistake.id, diagnosis)
+                assert repaired(found, mistake, problem, diagnosis), (mistake.id, diagnosis)
             if diagnosis.fix is not None and diagnosis.kind != "unknown":
                 named += 1
-                same = {mistake.kind, "double", *SYNONYMS[mistake.kind]}
+                same = {mistake.kind, "double", "overflow", *SYNONYMS[mistake.kind]}
                 assert diagnosis.kind in same, (mistake.id, mistake.kind, diagnosis)
     assert count >= 18
     assert named >= 0.9 * count, (named, count)
@@ -187,7 +186,7 @@ def spoiled(problem: Problem, tree: ast.expr) -> Problem:
         except Exception as raised:
             error = raised
         examples.append(replace(example, value=value, error=error, right=error is None and agrees(value, example)))
-    return replace(problem, expression=tree, examples=examples)
+    return replace(problem, expression=tree, examples=examples, statements=())
 
 
 def agrees(value, example: Example) -> bool:
@@ -206,7 +205,7 @@ def holds(fix: str, problem: Problem) -> bool:
         return all(
             np.allclose(eval(code, dict(e.space)), e.true, rtol=1e-6, atol=1e-6 * np.max(np.abs(e.true), initial=0))
             for e in problem.examples
-            if not repair._single(e.space) and np.isfinite(e.true).all()
+            if not desk.single(e.space) and np.isfinite(e.true).all()
         )
 
 
@@ -215,9 +214,9 @@ def random_mistakes(name: str, seed: int, count: int) -> list[Problem]:
     found = []
     with np.errstate(all="ignore"):
         for problem in right_problems(name):
-            edits = list(repair.edits(problem.expression, repair.Desk(problem)))
-            wrong = (spoiled(problem, edit.tree) for edit in rng.sample(edits, min(len(edits), 4 * count)))
-            clear = [p for p in wrong if sum(not e.right and not repair._single(e.space) for e in p.examples) >= 3]
+            found_edits = list(edits.edits(problem.expression, desk.Desk(problem)))
+            wrong = (spoiled(problem, edit.tree) for edit in rng.sample(found_edits, min(len(found_edits), 4 * count)))
+            clear = [p for p in wrong if sum(not e.right and not desk.single(e.space) for e in p.examples) >= 3]
             found += clear[:count]
     return found
 
@@ -243,7 +242,7 @@ def test_equivalent_lines_are_no_problems() -> None:
 def test_an_equivalent_of_the_whole_line_is_never_repaired_away() -> None:
     (problem,) = [p for p in right_problems("relu") if p.name == "dW2"]
     same = spoiled(problem, ast.parse("(A1 @ dZ2.T).T / m", mode="eval").body)
-    assert all(e.right for e in same.examples if not repair._single(e.space))
+    assert all(e.right for e in same.examples if not desk.single(e.space))
 
 
 # --- single diagnoses -------------------------------------------------------------------------------------------------
@@ -307,20 +306,20 @@ def test_a_scale_law_that_looks_at_one_example_only_is_noticed(monkeypatch: pyte
     def find(self, ratios):
         square = int(np.argmin(np.ptp(self.table[:20], axis=0)))
         constants = ratios[square] / self.table[:, square]
-        return repair.Law(1.0, self.all[int(np.argmin(np.abs(constants - 1)))])
+        return scale.Law(1.0, self.all[int(np.argmin(np.abs(constants - 1)))])
 
-    monkeypatch.setattr(repair.Laws, "find", find)
+    monkeypatch.setattr(scale.Laws, "find", find)
     monkeypatch.setattr(repair, "holds", lambda tree, desk: True)
     assert told("relu", "dW2", "dZ2 @ A1.T").fix != "dW2 = dZ2 @ A1.T / m"
 
 
 def test_a_repair_that_is_tried_on_one_example_only_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = repair.Desk.__init__
+    whole = desk.Desk.__init__
 
-    def short(self, problem):
-        whole(self, replace(problem, examples=[e for e in problem.examples if not e.right][:1]))
+    def short(self, problem, statement=None):
+        whole(self, replace(problem, examples=[e for e in problem.examples if not e.right][:1]), statement)
 
-    monkeypatch.setattr(repair.Desk, "__init__", short)
+    monkeypatch.setattr(desk.Desk, "__init__", short)
     (problem,) = [p for p in right_problems("relu") if p.name == "dW2"]
     wrong = spoiled(problem, ast.parse("dZ2 @ A1.T", mode="eval").body)
     diagnosis = diagnose(wrong)
@@ -331,7 +330,7 @@ def main() -> None:
     print("network   lines  repaired  named  silent  median s   max s")
     for name in NETWORKS:
         rows = [(m, *r) for m in MISTAKES if m.network == name for r in diagnosed(m)]
-        fixed = [r for r in rows if r[3].fix is not None and repaired(bench(name), *r[:4])]
+        fixed = [r for r in rows if r[3].fix is not None and repaired(bench(name), r[0], r[2], r[3])]
         named = [r for r in fixed if r[3].kind != "unknown"]
         silent = [r for r in rows if r[3].fix is None]
         seconds = sorted(r[4] for r in rows)

@@ -119,7 +119,7 @@ UNNAMED = {"tanh/return-layers", "tanh/return-biases"}  # a tuple says nothing o
 @pytest.mark.parametrize("network", catalogue.NETWORKS)
 def test_the_wrong_line_is_named(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "smallest", lambda *_: None)
-    monkeypatch.setattr(check, "diagnose", lambda problem, only=None: Diagnosis("", None, problem.name, ""))
+    monkeypatch.setattr(check, "diagnose", lambda problem, *_, **__: Diagnosis("", None, problem.name, ""))
     mistakes = [m for m in catalogue.MISTAKES if m.network == network]
     misses = []
     for mistake in mistakes[::4]:

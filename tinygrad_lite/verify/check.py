@@ -17,9 +17,8 @@ from .counterexample import smallest
 from .diagnose import diagnose
 from .formulas import MEAN, PER_SAMPLE, Formulas, Key, helpers_of
 from .gradcheck import gradcheck
-from .isolate import Step, evaluated
-from .judge import equal
-from .problem import Diagnosis, Problem
+from .isolate import Step
+from .problem import Diagnosis, Problem, header
 from .report import ERROR, INCONCLUSIVE, RIGHT, WRONG, Formula, Report
 from .truth import Loss, with_labels
 
@@ -136,7 +135,7 @@ class _Check:
         """Look at all cases, and sum up."""
         ends = self._ends()
         if "return" not in ends:
-            self.scales, _ = self.formulas.scales(self.diverse)
+            self.scales = self._settled()
             for case in self.cases:
                 self.look(case)
             self._draw()
@@ -180,6 +179,21 @@ class _Check:
             self.cases.append(case)
 
         one()
+
+    def _settled(self) -> dict[str, str]:
+        """Return the scales of the inner gradients; where a wrong line leaves its own open, those of the simplest repair."""
+        scales, wrong = self.formulas.scales(self.diverse)
+        open_ = [name for _, name in wrong if name in scales]
+        trials = [scales | {name: _other(scales[name]) for name in open_}, dict.fromkeys(scales, MEAN)]
+        trials = [t for t in trials[: 1 + (trials[0] != trials[1])] if t != scales]
+        trials = [t for t in trials if len(self.formulas.count(self.diverse, t)) == len(wrong)]
+        return min([scales, *trials], key=self._effort) if open_ and trials else scales
+
+    def _effort(self, scales: Mapping[str, str]) -> float:
+        """How far-fetched the repairs of the wrong inner gradients are together."""
+        wrong = self.formulas.count(self.diverse, scales)
+        problems = [self.formulas.problem(key, self.diverse, scales) for key in wrong if key[1] in scales]
+        return sum(min(diagnose(problem, thorough=False).cost, 9.0) for problem in problems if problem is not None)
 
     # --- what stands at the end ---------------------------------------------------------------------------------------
 
@@ -226,10 +240,13 @@ class _Check:
             cases = [*self.diverse, *line.wrong[:3]]
             before = set(self.formulas.count(cases, self.scales)) - {key}
             self.formulas.ignored.add(name)
-            if set(self.formulas.count(cases, self.scales)) <= before:
-                line.wrong, line.raised = [], []
-            else:
+            if not set(self.formulas.count(cases, self.scales)) <= before:
                 self.formulas.ignored.discard(name)
+        if self.formulas.ignored:  # then the lines after them read other values
+            self.lines, self.stopped = {}, None
+            self.scales = self._settled()
+            for case in self.cases:
+                self.look(case)
 
     def _returned(self) -> set[str]:
         """The names of what is returned."""
@@ -237,7 +254,9 @@ class _Check:
             arguments, _ = self.formulas.truth(self.diverse[0])
             return set(self.formulas.outputs({name: arguments[name] for name in self.formulas.arguments}))
         except Exception:
-            return set(self.formulas.source.returned) if self.formulas.source is not None else set()
+            _, truth = self.formulas.truth(self.diverse[0])
+            written = self.formulas.source.returned if self.formulas.source is not None else []
+            return {name for name in written if self.formulas.target(name, truth) is not None}
 
     def _excuse(self) -> None:
         """Leave out lines that are wrong only because a line before them assigns two names at once, and is wrong itself."""
@@ -252,18 +271,21 @@ class _Check:
                 line.wrong, line.raised = [], []
 
     def _causes(self) -> dict[Key, Diagnosis]:
-        """Find lines before several wrong ones that, put right, put them all right."""
-        problems = {
+        """Find statements before several wrong lines that, put right, put them all right."""
+        wrong = {
             key: self._problem(key, line) for key, line in self.lines.items() if line.wrong and not line.convention
         }
+        nodes = {key: {s.node for s in problem.statements} for key, problem in wrong.items() if problem is not None}
         found: dict[Key, Diagnosis] = {}
-        names = Counter(name for p in problems.values() if p is not None for name in {name for name, _ in p.helpers})
-        for name in [name for name, count in names.items() if count > 1]:
-            those = {k: p for k, p in problems.items() if p is not None and name in dict(p.helpers) and k not in found}
-            if len(those) > 1:
-                cause = diagnose(next(iter(those.values())), only=name)
-                if cause.fix is not None and all(mends(cause.fix, problem) for problem in those.values()):
-                    found |= dict.fromkeys(those, cause)
+        for key, mine in nodes.items():
+            those = {node: {k for k in nodes if node in nodes[k] and k not in found} for node in mine}
+            shared = [node for node in mine if len(those[node]) > 1]
+            problem = wrong[key]
+            if key in found or not shared or problem is None:
+                continue
+            cause = diagnose(problem, among=shared)
+            if cause.statement is not None and those[cause.statement] <= cause.mends:
+                found |= dict.fromkeys(cause.mends, cause)
         return found
 
     def _problem(self, key: Key, line: _Line) -> Problem | None:
@@ -312,11 +334,11 @@ class _Check:
             return {"reason": "differs from the derivative"}
         found: Diagnosis = self.causes.get(key) or diagnose(problem)
         told: dict[str, Any] = {"name": found.line, "reason": found.reason, "fix": found.fix, "kind": found.kind}
-        if found.line != problem.name:
-            told |= {"text": next((f"{n} = {ast.unparse(e)}" for n, e in problem.helpers if n == found.line), "")}
+        if found.statement is not None:
+            told |= {"text": header(found.statement), "line": found.statement.lineno}
         elif self._other_scale(key):
             own = self.scales[problem.name]
-            other = MEAN if own == PER_SAMPLE else PER_SAMPLE
+            other = _other(own)
             told["reason"] = (
                 f"the scales are mixed: it is {_meaning(other)}, but the lines that use it need {_meaning(own)}; "
                 f"{found.reason}"
@@ -328,7 +350,7 @@ class _Check:
         own = self.scales.get(key[1])
         if own is None:
             return False
-        trial = self.scales | {key[1]: MEAN if own == PER_SAMPLE else PER_SAMPLE}
+        trial = self.scales | {key[1]: _other(own)}
         return all(ok for case in self.diverse for step, _, ok in self.formulas.judged(case, trial) if step.key == key)
 
     def _completed(self, rows: dict[str, Formula]) -> dict[str, Formula]:
@@ -385,24 +407,6 @@ class _Check:
         ]
 
 
-def mends(fix: str, problem: Problem) -> bool:
-    """Whether a line, put in the place of the helper of that name, makes a wrong line right in all examples."""
-    statement = ast.parse(fix).body[0]
-    assert isinstance(statement, ast.Assign)
-    (place,) = statement.targets
-    for example in problem.examples:
-        space = dict(example.space)
-        try:
-            for name, tree in problem.helpers:
-                space[name] = evaluated(statement.value if ast.unparse(place) == name else tree, space)
-            value = evaluated(problem.expression, space)
-        except Exception:
-            return False
-        if not equal(value, np.asarray(example.true)):
-            return False
-    return True
-
-
 def explicit_cases(function: Callable[..., Any], space: Space) -> list[Case]:
     """Return the cases that `@example(...)` above a function asks for."""
     found = []
@@ -418,6 +422,10 @@ def explicit_cases(function: Callable[..., Any], space: Space) -> list[Case]:
 
 def _mostly(scales: Mapping[str, str]) -> str:
     return max((PER_SAMPLE, MEAN), key=list(scales.values()).count)
+
+
+def _other(scale: str) -> str:
+    return MEAN if scale == PER_SAMPLE else PER_SAMPLE
 
 
 def _meaning(scale: str) -> str:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
 
+from .desk import NOTHING, Desk, single
 from .problem import Diagnosis, Problem
-from .repair import NOTHING, Desk, Law, Repair, positions, search, text
+from .repair import Repair, search
+from .scale import Law
+from .trees import positions, text
 
 
-def diagnose(problem: Problem, only: str | None = None) -> Diagnosis:
+def diagnose(problem: Problem, among: Collection[ast.stmt] = (), thorough: bool = True) -> Diagnosis:
     """Find the mistake in a line: a repair that is right in every example, and what it says about the mistake.
 
-    With `only`, it is looked for in that one of the lines before it.
+    With `among`, it is looked for in some of the statements that the line depends on; `thorough` as in `search`.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -32,22 +35,36 @@ def diagnose(problem: Problem, only: str | None = None) -> Diagnosis:
         if _right_afterwards(desk):
             reason = "right with the final values: an array that it reads is changed only after this line"
             return Diagnosis(reason, None, problem.name, "order")
-        repair = search(desk, only)
+        repair = search(desk, among, thorough)
         seen = next(observations(desk), None)
         if repair is None:
             kind, reason = seen or ("unknown", UNKNOWN)
             return Diagnosis(reason, None, problem.name, kind)
-        fix = f"{repair.line} = {text(repair.tree)}"
         if repair.anew:
             kind, reason = seen or ("unknown", "it does not follow from the loss")
-            return Diagnosis(f"{reason}: {text(repair.tree)} belongs there", fix, repair.line, kind)
-        reason = said(repair, desk)
-        if seen is not None and (seen[0] == "label" or desk.examples[0].error is not None):
+            reason = f"{reason}: {text(repair.tree)} belongs there"
+            return Diagnosis(reason, repair.code(problem.place), repair.line, kind, cost=repair.cost)
+        reason, kind = said(repair, desk), kind_of(repair)
+        if overflows(problem):
+            reason, kind = f"it overflows for large values: {reason}", "overflow"
+        if problem.place and isinstance(repair.tree, ast.Name) and isinstance(problem.expression, ast.Name):
+            stored = "returned" if problem.place == "return" else "stored"
+            reason = f"{text(problem.expression)} is {stored} under the name {problem.name}"
+        elif seen is not None and (seen[0] == "label" or desk.examples[0].error is not None):
             reason = f"{seen[1]}: {reason}"
-        return Diagnosis(reason, fix, repair.line, kind_of(repair))
+        statement = repair.statement.node if repair.statement is not None else None
+        return Diagnosis(reason, repair.code(problem.place), repair.line, kind, statement, repair.mends, repair.cost)
 
 
 UNKNOWN = "it does not follow from the loss: no factor, sign, axis or exchange of names explains it"
+
+
+def overflows(problem: Problem) -> bool:
+    """Whether a line is wrong only where it has no finite value."""
+    wrong = [e for e in problem.examples if not e.right and not single(e.space)]
+    if not wrong or len(wrong) == len(problem.examples) or any(e.error is not None for e in wrong):
+        return False
+    return all(np.asarray(e.value).dtype.kind == "f" and not np.isfinite(e.value).all() for e in wrong)
 
 
 def kind_of(repair: Repair) -> str:
@@ -68,7 +85,7 @@ def said(repair: Repair, desk: Desk) -> str:
         if not changes:
             return law
         return f"{changes}, and {'it is ' if law.startswith(('too', 'off')) else ''}{law}"
-    whole = desk.law(desk.problem.expression) if repair.line == desk.problem.name else None
+    whole = desk.law(desk.line) if repair.statement is None else None
     if whole is not None and whole.powers and whole.constant > 0:
         return f"{scale(whole, desk)[0]}: {changes}"
     return changes
@@ -149,13 +166,13 @@ def _all_equal(values: list[Any], others: list[Any], desk: Desk) -> bool:
 
 def _right_afterwards(desk: Desk) -> bool:
     """Whether the line, run again on what its names refer to now, is right: an array was changed in place after it."""
-    law = desk.law(desk.problem.expression)
+    law = None if desk.line is None else desk.law(desk.line)
     return law is not None and law.trivial
 
 
 def broken(desk: Desk) -> str:
     """Return why the line raises: the innermost part that does, with the shapes of what it is made of."""
-    for _, node in sorted(positions(desk.problem.expression), key=lambda part: -len(part[0])):
+    for _, node in sorted(positions(desk.line or ast.Pass()), key=lambda part: -len(part[0])):
         if desk.seen(node) is not NOTHING or isinstance(node, ast.Slice):
             continue
         parts = [node.left, node.right] if isinstance(node, ast.BinOp) else getattr(node, "args", [])

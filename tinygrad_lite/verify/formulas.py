@@ -8,19 +8,20 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from .cases import Case, Space
-from .isolate import Source, Step, UnreadableError, evaluated, run, source_of
+from .isolate import Edits, Source, Step, Tape, UnreadableError, evaluated, run, source_of
 from .judge import equal
-from .problem import Example, Problem
+from .problem import Example, Key, Problem, Statement
+from .rerun import Recording, suspects
 from .truth import Loss, Truth
 
 Array = Any
-Key = tuple[int, str]
 PER_SAMPLE, MEAN = "per sample", "mean"
 
 
@@ -92,7 +93,7 @@ class Formulas:
             near = [own for own in truth.gradients if own.lower() == form.lower()]
             if len(near) == 1:
                 return near[0]
-        if step is None or step.uses < 2:
+        if step is None or (step.uses < 2 and step.error is None):
             return None
         for form in _stripped(name):
             layers = [own for own in truth.gradients if re.fullmatch(rf"{re.escape(form)}_?\d+", own)]
@@ -134,7 +135,10 @@ class Formulas:
                 found[step.name] = target
         return list(found)
 
-    def judged(self, case: Case, scales: Mapping[str, str], everything: bool = False) -> list[tuple[Step, Array, bool]]:
+    def judged(
+        self, case: Case, scales: Mapping[str, str], everything: bool = False, instead: Edits | None = None,
+        tape: Tape | None = None,
+    ) -> list[tuple[Step, Array, bool]]:  # fmt: skip
         """Run a case line by line; return each known step with the true value, and whether it is right.
 
         With `everything`, the steps of which nothing is known are there too, with None.
@@ -145,12 +149,14 @@ class Formulas:
             return self.judged_outputs(case, scales)
 
         def known(step: Step) -> Any:
-            true = self.true(step, case, truth, scales)
-            return true.astype(case.dtype) if isinstance(true, np.ndarray) else true
+            return _cast(self.true(step, case, truth, scales), case)
 
         judged: list[tuple[Step, Array, bool]] = []
         unknown: list[Step] = []
-        found = run(self.source, _copied(mine), known, run(self.source, _copied(mine), known))
+        before = run(self.source, _copied(mine), known, instead=instead)
+        if before.error is not None:  # with true values it may come further
+            before = run(self.source, _copied(mine), known, before, instead)
+        found = run(self.source, _copied(mine), known, before, instead, tape)
         self.stopped = found.steps[-1] if found.error is not None and found.steps else None
         for step in found.steps:
             true = self.true(step, case, truth, scales)
@@ -245,26 +251,46 @@ class Formulas:
     def problem(self, key: Key, cases: Sequence[Case], scales: Mapping[str, str]) -> Problem | None:
         """Return a wrong line with all that a diagnosis may look at; None where it is no line of its own."""
         examples: list[Example] = []
-        helpers: list[tuple[str, ast.expr]] = []
-        expression = None
+        recordings: list[Recording] = []
         for case in cases:
             _, truth = self.truth(case)
             trues = {name: x for name, x in truth.values.items() if name not in self.arguments}
             for target in truth.gradients:
                 name = f"d{target}"
                 trues[name] = truth.gradients[target] * self.factor(name, scales, case)
-            judged = self.judged(case, scales, everything=True)
-            for i, (step, true, ok) in enumerate(judged):
-                if step.key != key or step.expression is None or true is None:
-                    continue
-                expression = step.expression
-                if not helpers:
-                    helpers = _lines(helpers_of(step, [s for s, t, _ in judged[:i] if t is None]))
-                space = {name: inspect.unwrap(x) if callable(x) else x for name, x in step.space.items()}
-                examples.append(Example(space, step.value, true, case.sizes, trues, ok, step.error))
-        if expression is None:
+            tape = Tape(self.source) if self.source is not None else None
+            judged = self.judged(case, scales, everything=True, tape=tape)
+            steps = [(step, true if true is None else _cast(true, case)) for step, true, _ in judged]
+            for step, true, ok in judged:
+                if step.key == key and step.statement is not None and true is not None and tape is not None:
+                    examples.append(Example(_plain(step.space), step.value, true, case.sizes, trues, ok, step.error))
+                    recordings.append(Recording(tape, steps, step))
+        if not recordings:
             return None
-        return Problem(key[1], expression, helpers, examples, self.samples)
+        found = suspects(recordings[0])
+        places = [[r.tape.places.get(id(node)) for r in recordings] for node in found]
+        statements = [
+            Statement(node, [_plain(place.space) for place in there if place is not None])
+            for node, there in zip(found, places, strict=True)
+            if all(there)
+        ]
+        wrong, seen = self._verdicts(cases, scales)
+
+        def mended(old: ast.stmt, new: ast.stmt) -> frozenset[Key]:
+            still, reached = self._verdicts(cases, scales, {old: new})
+            return wrong - still if still <= wrong and seen <= reached else frozenset()
+
+        return Problem(
+            key, recordings[0].step.expression, examples, self.samples, statements,
+            lambda old, new, i: recordings[i].again(old, new), mended, recordings[0].step.container,
+        )  # fmt: skip
+
+    def _verdicts(
+        self, cases: Sequence[Case], scales: Mapping[str, str], instead: Edits | None = None
+    ) -> tuple[frozenset[Key], frozenset[Key]]:
+        """Return the keys of the wrong lines, and of all that were reached."""
+        found = [(s.key, ok) for case in cases for s, _, ok in self.judged(case, scales, instead=instead)]
+        return frozenset(key for key, ok in found if not ok), frozenset(key for key, _ in found)
 
     def count(self, cases: Sequence[Case], scales: Mapping[str, str]) -> dict[Key, int]:
         """Return in how many cases each wrong line is wrong."""
@@ -278,13 +304,22 @@ class Formulas:
 
 def helpers_of(step: Step, before: Sequence[Step]) -> list[Step]:
     """Return the steps that a step depends on and of which nothing is known, in order."""
-    wanted = names_in(step.expression or step.statement)
+    wanted = set(names_in(step.expression or step.statement))
     found: list[Step] = []
     for earlier in reversed(before):
         if earlier.scope == step.scope and earlier.name in wanted:
             found.insert(0, earlier)
             wanted |= names_in(earlier.expression or earlier.statement)
     return found
+
+
+def _cast(true: Any, case: Case) -> Any:
+    return true.astype(case.dtype) if isinstance(true, np.ndarray) and true.dtype.kind == "f" else true
+
+
+def _plain(space: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a space with the functions of the file as they are."""
+    return {name: inspect.unwrap(x) if callable(x) else x for name, x in space.items()}
 
 
 def _same(again: Callable[[Any], Any], value: Any) -> bool:
@@ -305,9 +340,10 @@ def _lines(steps: Sequence[Step]) -> list[tuple[str, ast.expr]]:
     return [(step.name, step.expression) for step in steps if step.expression is not None]
 
 
-def names_in(node: ast.AST | None) -> set[str]:
+@lru_cache(4096)
+def names_in(node: ast.AST | None) -> frozenset[str]:
     """Return the names in an expression or a statement."""
-    return set() if node is None else {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    return frozenset(part.id for part in ast.walk(node) if isinstance(part, ast.Name)) if node else frozenset()
 
 
 def _holds_gradients(container: str) -> bool:

@@ -11,14 +11,15 @@ import inspect
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache, wraps
+from dataclasses import dataclass, field
+from functools import cache, lru_cache, wraps
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 Known = Callable[["Step"], Any]  # a step → the value to go on with, or None where nothing is known of it
+Edits = Mapping[ast.stmt, ast.stmt]  # a statement → what stands in its place
 
 
 class UnreadableError(Exception):
@@ -79,6 +80,8 @@ class Step:
     known: bool = False  # whether the truth knows the name
     error: BaseException | None = None
 
+    at: int = 0  # which statement of the outermost function was being run
+
     @property
     def key(self) -> tuple[int, str]:
         """The number of the line in its file, and the name: what the same step has in common in all cases."""
@@ -93,19 +96,84 @@ class Run(NamedTuple):
     error: BaseException | None
 
 
-def run(source: Source, arguments: Mapping[str, Any], known: Known, before: Run | None = None) -> Run:
+class Place(NamedTuple):
+    """Where a statement was run first: what it could read, the function it is of, and `at` as in Step."""
+
+    statement: ast.stmt
+    space: dict[str, Any]
+    owner: Any
+    at: int
+
+
+class State(NamedTuple):
+    """All that the rest of a run depends on."""
+
+    space: dict[str, Any]
+    used: Counter[tuple[int, str]]
+    calls: int
+
+
+@dataclass(eq=False)
+class Tape:
+    """What is needed to run the rest of a function again with another statement in it."""
+
+    source: Source
+    states: list[State] = field(default_factory=list)  # before each statement of the outermost function
+    places: dict[int, Place] = field(default_factory=dict)  # by the id of the statement
+    callers: dict[FunctionType, list[ast.stmt]] = field(default_factory=dict)  # of each function of the same file
+
+    def again(self, start: int, end: int, known: Known, instead: Edits) -> list[Step]:
+        """Run the statements from `start` to `end`, some with others instead; return the steps.  Raises what they raise."""
+        state = self.states[start]
+        interpreter = _Interpreter(known, Counter(), instead)
+        interpreter.used, interpreter.calls, interpreter.scopes = Counter(state.used), state.calls, [0, 1]
+        space = _frozen(state.space, self.source.function)
+        interpreter.adopt(self.source.function, space)
+        with np.errstate(all="ignore"):
+            try:
+                interpreter.run(self.source.body[start : end + 1], space)
+            except _StopError as stop:
+                raise stop.error from stop
+            except _Return:
+                pass
+        return interpreter.steps
+
+
+def run(
+    source: Source, arguments: Mapping[str, Any], known: Known, before: Run | None = None, instead: Edits | None = None,
+    tape: Tape | None = None,
+) -> Run:  # fmt: skip
     """Run a function on named arguments; names go on with what `known` gives for them.
 
     `before` is a run on the same arguments: it tells which assignment to a name is the last, and only that one counts.
-    Without it, the run is the plain one, and `known` only stands in for a line that raises.
+    Without it, the run is the plain one, and `known` only stands in for a line that raises.  `instead` has statements that
+    stand in the place of others; a tape is written on.
     """
-    interpreter = _Interpreter(known, None if before is None else Counter((s.scope, s.name) for s in before.steps))
+    total = None if before is None else Counter((s.scope, s.name) for s in before.steps)
+    interpreter = _Interpreter(known, total, instead or {}, tape)
     with np.errstate(all="ignore"):
         try:
             result = interpreter.call(source, dict(arguments))
         except _StopError as stop:
             return Run(interpreter.steps, None, stop.error)
     return Run(interpreter.steps, result, None)
+
+
+def _frozen(space: Mapping[str, Any], function: FunctionType) -> dict[str, Any]:
+    """Return a space whose arrays, dicts and lists are copies, so that no change in place reaches it."""
+    shared = function.__globals__
+    copies: dict[int, Any] = {}
+
+    def frozen(x: Any) -> Any:
+        if id(x) not in copies and isinstance(x, np.ndarray | dict | list):
+            if isinstance(x, np.ndarray):
+                copies[id(x)] = x.copy()
+            else:
+                parts = {k: frozen(v) for k, v in x.items()} if isinstance(x, dict) else [frozen(v) for v in x]
+                copies[id(x)] = parts
+        return copies.get(id(x), x)
+
+    return {name: x if x is shared.get(name) else frozen(x) for name, x in space.items()}
 
 
 class _StopError(Exception):
@@ -132,12 +200,19 @@ LIMIT = 10_000  # assignments; a loop without end is stopped
 class _Interpreter:
     """Runs statements; see `run`."""
 
-    def __init__(self, known: Known, total: Counter[tuple[int, str]] | None) -> None:
+    def __init__(
+        self, known: Known, total: Counter[tuple[int, str]] | None, instead: Edits, tape: Tape | None = None
+    ) -> None:
         self.known = known
+        self.instead, self.tape = instead, tape
+        self.originals = {id(new): old for old, new in instead.items()}
+        self.at = 0
         self.total = total  # how often each name is assigned to, where that is known
         self.used: Counter[tuple[int, str]] = Counter()
         self.steps: list[Step] = []
-        self.scopes = [0]  # of the calls that are open
+        self.scopes = [0]  # of the calls that are open,
+        self.functions: list[FunctionType] = []  # and what is called there
+        self.current: ast.stmt = ast.Pass()  # that is being run
         self.calls = 0
 
     def call(self, source: Source, arguments: dict[str, Any]) -> Any:
@@ -145,9 +220,7 @@ class _Interpreter:
         function = source.function
         bound = inspect.signature(function).bind(**arguments) if arguments else None
         space = dict(function.__globals__)
-        for name in function.__code__.co_names:
-            if self._ours(space.get(name), function):
-                space[name] = self._wrapped(space[name])
+        self.adopt(function, space)
         closure = inspect.getclosurevars(function).nonlocals if function.__closure__ else {}
         space.update(closure)
         if bound is not None:
@@ -157,17 +230,35 @@ class _Interpreter:
             space.update(arguments)
         self.calls += 1
         self.scopes.append(self.calls)
+        self.functions.append(function)
         try:
-            self.run(source.body, space)
+            if len(self.scopes) > 2:
+                self.run(source.body, space)
+            else:
+                self.outermost(source.body, space)
         except _Return as result:
             return result.value
         finally:
             self.scopes.pop()
+            self.functions.pop()
         return None
 
-    def _ours(self, value: Any, function: FunctionType) -> bool:
+    def outermost(self, body: list[ast.stmt], space: dict[str, Any]) -> None:
+        for self.at, statement in enumerate(body):
+            if self.tape is not None:
+                self.tape.states.append(State(_frozen(space, self.functions[-1]), Counter(self.used), self.calls))
+            self.statement(statement, space)
+
+    def adopt(self, function: FunctionType, space: dict[str, Any]) -> None:
+        """Let the functions of the same file that a function calls be run in the same way."""
+        for name in function.__code__.co_names:
+            own = function.__globals__.get(name)
+            if isinstance(own, FunctionType) and self._ours(own, function):
+                space[name] = self._wrapped(own)
+
+    def _ours(self, value: FunctionType, function: FunctionType) -> bool:
         """Whether a global is a function of the same file that can be read."""
-        if not isinstance(value, FunctionType) or value.__code__.co_filename != function.__code__.co_filename:
+        if value.__code__.co_filename != function.__code__.co_filename:
             return False
         try:
             source_of(value)
@@ -181,6 +272,8 @@ class _Interpreter:
             bound = inspect.signature(function).bind(*args, **kwargs)
             if any(p.kind is not p.POSITIONAL_OR_KEYWORD for p in bound.signature.parameters.values()):
                 return function(*args, **kwargs)
+            if self.tape is not None:
+                self.tape.callers.setdefault(function, []).append(self.current)
             return self.call(source_of(function), dict(bound.arguments))
 
         return inner
@@ -200,6 +293,10 @@ class _Interpreter:
         return True
 
     def statement(self, node: ast.stmt, space: dict[str, Any]) -> None:
+        self.current = node
+        if self.tape is not None and id(node) not in self.tape.places:
+            self.tape.places[id(node)] = Place(node, dict(space), self.functions[-1], self.at)
+        node = self.instead.get(node, node)
         match node:
             case ast.Assign(targets=[target], value=value) if _is_place(target):
                 self.assign(node, target, value, space)
@@ -275,11 +372,11 @@ class _Interpreter:
         container = "" if isinstance(target, ast.Name) else _base(target)
         self.note(Step(name, result, value, node, before, error=error, container=container), target, space)
 
-    def keep(self, name: str, space: dict[str, Any]) -> None:
-        """Give earlier steps a copy of an array that is about to be changed in place."""
+    def keep(self, name: str, space: dict[str, Any], copy: Any = None) -> None:
+        """Give earlier steps a copy of an array that is changed in place."""
         old = space.get(name)
         if isinstance(old, np.ndarray):
-            copy = old.copy()
+            copy = old.copy() if copy is None else copy
             for step in self.steps:
                 for key, x in step.space.items():
                     if x is old:
@@ -303,6 +400,7 @@ class _Interpreter:
     def note(self, step: Step, target: ast.expr, space: dict[str, Any]) -> None:
         """Keep a step, and go on with the true value where it is known."""
         self.steps.append(step)
+        step.statement, step.at = self.originals.get(id(step.statement), step.statement), self.at
         if len(self.steps) > LIMIT:
             raise _StopError(RuntimeError(f"more than {LIMIT:,} assignments: is there a loop without end?"))
         step.scope = self.scopes[-1]
@@ -339,7 +437,8 @@ class _Interpreter:
                 return self.evaluate(value, space)
         ends: dict[str, Any] = {}
         for name, part in parts:
-            step = Step(name, None, part, node, dict(space), container="return", scope=self.scopes[-1])
+            step = Step(name, None, part, node, dict(space), container="return", scope=self.scopes[-1], at=self.at)
+            step.statement = self.originals.get(id(node), node)
             try:
                 step.value = eval(_expression(part), step.space)
             except Exception as error:
@@ -352,13 +451,21 @@ class _Interpreter:
     def whole(self, node: ast.stmt, space: dict[str, Any]) -> None:
         """Run a statement that has no parts to look at; what it assigns is noted afterwards."""
         before = dict(space)
+        parts = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+        arrays = {n.id: space[n.id] for n in parts if isinstance(space.get(n.id), np.ndarray)}
+        copies = {name: x.copy() for name, x in arrays.items() if isinstance(node, ast.Expr)}
         try:
             exec(_compiled(node), space)
         except _StopError:
             raise
         except Exception as error:
             raise _StopError(error) from error
-        names = dict.fromkeys(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+        names = dict.fromkeys(n.id for n in parts if isinstance(n.ctx, ast.Store))
+        for name, old in copies.items():  # np.add.at(dW, …) changes an array in place
+            if not np.array_equal(old, space[name], equal_nan=old.dtype.kind == "f"):
+                self.keep(name, space, old)
+                before[name] = old
+                names[name] = None
         for name in names:
             if name in space:
                 self.note(Step(name, space[name], None, node, before), ast.Name(name, ast.Store()), space)
@@ -397,13 +504,13 @@ def _read(target: ast.expr) -> ast.expr:
     return ast.copy_location(ast.Subscript(target.value, target.slice, ast.Load()), target)
 
 
-@cache
+@lru_cache(4096)
 def _product(node: ast.AugAssign) -> ast.expr:
     """Return `a *= b` as the expression a * b."""
     return _located(ast.BinOp(_read(node.target), node.op, node.value), node)
 
 
-@cache
+@lru_cache(4096)
 def _where(target: ast.Subscript, value: ast.expr, node: ast.stmt) -> ast.expr:
     """Return `array[mask] = value` as the expression np.where(mask, value, array)."""
     where = ast.Attribute(ast.Name("np", ast.Load()), "where", ast.Load())
@@ -419,12 +526,17 @@ def _located(node: ast.expr, like: ast.AST) -> ast.expr:
 _codes: dict[int, tuple[ast.AST, CodeType]] = {}  # with the node, so that its id is not used again
 
 
-def _expression(node: ast.expr) -> CodeType:
+def _code(node: ast.AST, module: Any, mode: str) -> CodeType:
     found = _codes.get(id(node))
     if found is None:
-        tree = ast.fix_missing_locations(ast.Expression(node))
-        found = _codes[id(node)] = (node, compile(tree, "<formula>", "eval"))
+        if len(_codes) > 5_000:  # of edits that were tried
+            _codes.clear()
+        found = _codes[id(node)] = (node, compile(ast.fix_missing_locations(module), "<formula>", mode))
     return found[1]
+
+
+def _expression(node: ast.expr) -> CodeType:
+    return _code(node, ast.Expression(node), "eval")
 
 
 def evaluated(expression: ast.expr, space: dict[str, Any]) -> Any:
@@ -434,18 +546,14 @@ def evaluated(expression: ast.expr, space: dict[str, Any]) -> Any:
 
 
 def _compiled(node: ast.stmt) -> CodeType:
-    found = _codes.get(id(node))
-    if found is None:
-        tree = ast.fix_missing_locations(ast.Module([node], []))
-        found = _codes[id(node)] = (node, compile(tree, "<formula>", "exec"))
-    return found[1]
+    return _code(node, ast.Module([node], []), "exec")
 
 
-@cache
+@lru_cache(4096)
 def _assignment(target: ast.expr, name: str) -> ast.stmt:
     """Return the statement `target = name`."""
     node = ast.Assign([target], ast.Name(name, ast.Load()))
     return ast.fix_missing_locations(ast.copy_location(node, target) if hasattr(target, "lineno") else node)
 
 
-__all__ = ["Run", "Source", "Step", "UnreadableError", "evaluated", "run", "source_of"]
+__all__ = ["Edits", "Run", "Source", "Step", "Tape", "UnreadableError", "evaluated", "run", "source_of"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+
+Key: TypeAlias = tuple[int, str]  # of a line: its number, and the name it assigns
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +28,39 @@ class Example:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
-    """A wrong line `name = expression`, and the lines before it that nothing is known of (m, mask), in order."""
+class Statement:
+    """A statement that a wrong line depends on and of which nothing is known: `m = …`, `dw += …`, `for i in …`."""
 
-    name: str
-    expression: ast.expr
-    helpers: list[tuple[str, ast.expr]]
+    node: ast.stmt
+    spaces: list[dict[str, Any]]  # what it can read in each example
+
+    @property
+    def name(self) -> str:
+        """The name that it assigns, or is about."""
+        return next(iter(bound(self.node)), header(self.node))
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A wrong line `name = expression`, and what it depends on.
+
+    `again(old, new, i)` is what the line gives in example i where another statement stands in the place of an old one, and
+    `mended(old, new)` the keys of the lines that are right then; it is empty where another line becomes wrong.
+    """
+
+    key: Key
+    expression: ast.expr | None  # None where the statement is no assignment of one name
     examples: list[Example]
     samples: str | None  # the size that counts the samples, such as "m"
+    statements: Sequence[Statement] = ()
+    again: Callable[[ast.stmt, ast.stmt, int], Any] | None = None
+    mended: Callable[[ast.stmt, ast.stmt], frozenset[Key]] | None = None
+    place: str = ""  # the dict of which the name is a key, or "return"
+
+    @property
+    def name(self) -> str:
+        """The name that the line assigns."""
+        return self.key[1]
 
 
 @dataclass(frozen=True)
@@ -47,3 +75,20 @@ class Diagnosis:
     fix: str | None
     line: str
     kind: str
+    statement: ast.stmt | None = None  # to blame, where it is not the line itself,
+    mends: frozenset[Key] = frozenset()  # and the keys of the lines that are right once it is
+    cost: float = float("inf")  # how far-fetched the repair is
+
+
+def bound(node: ast.stmt) -> list[str]:
+    """Return the names that a statement gives values to: dX of `dX[:, i] += …`; of a loop, its variable."""
+    targets = getattr(node, "targets", [getattr(node, "target", None)])
+    parts = [part for target in targets for part in getattr(target, "elts", [target])]
+    while any(isinstance(part, ast.Subscript | ast.Attribute) for part in parts):
+        parts = [getattr(part, "value", part) if not isinstance(part, ast.Name) else part for part in parts]
+    return [part.id for part in parts if isinstance(part, ast.Name)]
+
+
+def header(node: ast.stmt) -> str:
+    """Return a statement as Python writes it; of a loop, its first line."""
+    return ast.unparse(node).partition("\n")[0] if hasattr(node, "body") else ast.unparse(node)

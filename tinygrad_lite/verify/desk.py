@@ -1,0 +1,203 @@
+"""The desk: a problem laid out for the search, its examples in the order of trying, its names, the values of trees."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .judge import equal
+from .problem import Example, Problem, Statement
+from .scale import Law, Laws
+from .trees import Memo, evaluate, parsed, ready
+
+RTOL = 1e-9
+NOTHING = object()  # the value of a part that has none
+
+
+class Desk:
+    """A problem laid out for the search: its examples in the order of trying, the names, and the values of parts.
+
+    What is edited is the line itself, or a statement that it depends on; judged is what the line gives then.
+    """
+
+    def __init__(self, problem: Problem, statement: Statement | None = None) -> None:
+        self.problem, self.statement = problem, statement
+        self.tried = 0  # trees
+        order = sorted(range(len(problem.examples)), key=lambda i: usefulness(problem.examples[i]))
+        self.order = [i for i in order if np.isfinite(np.asarray(problem.examples[i].true, np.float64)).all()]
+        self.examples = [problem.examples[i] for i in self.order]
+        self.spaces = [problem.examples[i].space if statement is None else statement.spaces[i] for i in self.order]
+        self.memos: list[Memo] = [{} for _ in self.examples]
+        self.trues = [np.asarray(e.true) for e in self.examples]
+        self.peaks = [(int(np.argmax(np.abs(t))), float(np.max(np.abs(t), initial=0.0))) for t in self.trues]
+        self.single = [single(space) for space in self.spaces]
+        self.whole = bool(self.examples) and isinstance(self.examples[0].true, int)  # the line is that of a size
+        self.laws = Laws(self.examples) if self.examples else None
+        first = self.spaces[0] if self.spaces else {}
+        self.numpy = next((name for name, value in first.items() if value is np and not name.startswith("_")), None)
+        self.arrays = dict(arrays(first))
+        loops = [s.name for s in problem.statements if isinstance(s.node, ast.For)] if statement is not None else []
+        self.looped = bool(loops)
+        self.rounds = [name for name in loops if is_int(first.get(name))]  # that count the rounds of loops
+        self.arrays |= {
+            f"{n}[{i}]": x[first[i]] for n, x in arrays(first) for i in self.rounds if len(x) > first[i] >= 0
+        }
+        self.sizes = self._sizes()
+        self.gradients = {name for name, array in self.arrays.items() if self._is_gradient(array)}
+        self.root = self.line  # of the tree that is being edited
+        self.measured: set[ast.expr] = set()  # its parts of which only the shape is read
+
+    @property
+    def line(self) -> Any:
+        """What is edited: an expression, or a statement."""
+        return self.problem.expression if self.statement is None else self.statement.node
+
+    @property
+    def name(self) -> str:
+        """The name that it assigns."""
+        return self.problem.name if self.statement is None else self.statement.name
+
+    def _sizes(self) -> dict[str, str]:
+        """Return how the person's code can write each size: m, X.shape[1]."""
+        found: dict[str, str] = {}
+        if not self.examples:
+            return found
+        options = [n for n, v in self.spaces[0].items() if is_int(v) and not n.startswith("__")]
+        options += [f"{n}.shape[{k}]" for n in self.arrays for k in range(np.ndim(self.spaces[0].get(n, 0)))]
+        for size in self.examples[0].sizes:
+            for option in sorted(options, key=lambda o: (o != size, "." in o)):
+                if all(self._int(option, i) == e.sizes[size] for i, e in enumerate(self.examples)):
+                    found[size] = option
+                    break
+        return found
+
+    def _is_gradient(self, array: Any) -> bool:
+        slopes = (x for name, x in self.examples[0].trues.items() if name.startswith("d"))
+        return any(np.shape(x) == array.shape and np.any(x) and np.allclose(x, array, 1e-9, 0) for x in slopes)
+
+    def _int(self, option: str, i: int) -> Any:
+        try:
+            return evaluate(parsed(option), self.spaces[i], self.memos[i])
+        except Exception:
+            return None
+
+    def value(self, tree: Any, i: int) -> Any:
+        """Return what the line gives with this tree in example i; NOTHING where it raises."""
+        try:
+            if self.statement is None:
+                return evaluate(tree, self.spaces[i], self.memos[i])
+            assert self.problem.again is not None
+            return self.problem.again(self.statement.node, ready(tree), self.order[i])
+        except Exception:
+            return NOTHING
+
+    def first(self, tree: ast.AST) -> Any:
+        """Return what the line gives in the first example, as floats; None where it has another shape than the true."""
+        value = self.value(tree, 0)
+        if value is NOTHING or np.shape(value) != self.trues[0].shape or np.asarray(value).dtype.kind not in "fiub":
+            return None
+        return np.asarray(value, np.float64)
+
+    def seen(self, node: ast.AST) -> Any:
+        """Return the value of a part in the first example."""
+        try:
+            return evaluate(node, self.spaces[0], self.memos[0])
+        except Exception:
+            return NOTHING
+
+    def ratio(self, value: Any, i: int) -> float | None:
+        """Return r of value = r · true in example i; NaN where both are 0, which tells nothing; None where none fits."""
+        if value is NOTHING:
+            return None
+        try:
+            value = np.asarray(value)
+        except ValueError:
+            return None
+        true = self.trues[i]
+        if value.shape != true.shape or value.dtype.kind not in "fiub":
+            return None
+        where, peak = self.peaks[i]
+        tolerance = 1e-4 if self.single[i] else RTOL
+        if peak == 0 or not true.size:
+            return float("nan") if not value.any() else None
+        r = float(value.flat[where]) / float(true.flat[where])
+        if r == 0 or not np.isfinite(r):
+            return None
+        return r if np.max(np.abs(value - r * true)) <= tolerance * abs(r) * peak else None
+
+    def law(self, tree: ast.AST) -> Law | None:
+        """Return the law of scale that a tree obeys in every example; None where it is no multiple of the true value."""
+        self.tried += 1
+        if self.whole:
+            right = all(is_int(v := self.value(tree, i)) and v == true for i, true in enumerate(self.trues))
+            return Law(1.0) if right else None
+        ratios: list[float] = []
+        doubtful: list[int] = []
+        for i in range(len(self.examples)):
+            r = self.ratio(self.value(tree, i), i)
+            if r is None and i < 2:
+                return None
+            if r is None or self.single[i]:
+                doubtful.append(i)
+            ratios.append(float("nan") if r is None or self.single[i] else r)
+        assert self.laws is not None
+        law = self.laws.find(ratios)
+        if law is None or not all(self.nearly(tree, i, law) for i in doubtful):
+            return None
+        return law
+
+    def nearly(self, tree: ast.AST, i: int, law: Law) -> bool:
+        """Whether a tree is right in example i but for rounding and the factor of a law."""
+        value = self.value(tree, i)
+        if value is NOTHING or isinstance(value, int):
+            return False
+        factor, space = law.at(self.examples[i].sizes), self.spaces[i]
+        r = self.ratio(value, i)
+        if r is not None and self.single[i]:
+            return bool(np.isnan(r) or abs(r - factor) <= 1e-3 * abs(factor))
+
+        if self.statement is not None:  # whether its rounding is its own is looked at in the end
+            return np.shape(value) == self.trues[i].shape and np.allclose(value, factor * self.trues[i], 1e-4, 1e-9)
+
+        def again(disturb: Callable[[Any], Any]) -> Any:
+            return evaluate(tree, {name: disturb(x) for name, x in space.items()}, {}) / factor
+
+        return equal(np.asarray(value) / factor, self.trues[i], again)
+
+
+def usefulness(example: Example) -> tuple[bool, bool, bool, int]:
+    """Wrong ones first, with distinct sizes of more than 1, small."""
+    sizes = list(example.sizes.values())
+    large = np.max(np.abs(example.true), initial=0.0) > 1e4
+    return example.right, len(set(sizes)) < len(sizes) or min(sizes, default=2) < 2, bool(large), sum(sizes)
+
+
+def single(space: dict[str, Any]) -> bool:
+    """Whether an example is in single precision."""
+    return any(isinstance(v, np.ndarray) and v.dtype.kind == "f" and v.dtype.itemsize < 8 for v in space.values())
+
+
+def is_int(value: Any) -> bool:
+    """Whether a value can be a size."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value is an array of numbers, and no scalar."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and 0 < value.ndim <= 4
+
+
+def arrays(space: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the arrays that a line can read: by name, or in a dict or list with a name."""
+    for name, value in space.items():
+        if name.startswith("__"):
+            continue
+        if is_array(value):
+            yield name, value
+        elif isinstance(value, dict):
+            yield from ((f"{name}[{key!r}]", x) for key, x in value.items() if isinstance(key, str) and is_array(x))
+        elif isinstance(value, list | tuple):
+            yield from ((f"{name}[{i}]", x) for i, x in enumerate(value[:8]) if is_array(x))
