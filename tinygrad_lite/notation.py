@@ -73,7 +73,7 @@ def compose(op: Op, params: Mapping[str, Any], parts: Sequence[Part], notation: 
         a = _bracket(parts[0], parts[0].tail <= POWER or parts[0].text[-1] == "⁾")
         return Part(a.text + parts[1].text.translate(_SUPERSCRIPT), min(POWER, a.head), POWER, a.scalar)
     if notation == "latex" and template.startswith("{0}^"):
-        if op.name == "transpose" and (m := re.fullmatch(r"(.*\^\{\[[^{}]*\])\}", parts[0].text)):
+        if op.name == "transpose" and (m := LAYERED.fullmatch(parts[0].text)):
             return Part(f"{m[1]}T}}")
         first = _bracket(parts[0], "^" in parts[0].text and parts[0].tail >= POWER)
         parts = [first, *parts[1:]]
@@ -99,6 +99,7 @@ def _between(op: Op, template: str, settings: dict[str, str], parts: list[Part])
     return Part(template.format(*[part.text for part in parts], **settings), head, tail, scalar)
 
 
+LAYERED = re.compile(r"((?:d?[^\W\d_]|\\\w+(?:\{[^{}]*\})?)\^\{\[[^{}]*\])\}")  # one name with a layer: W^{[1]}
 _SCALAR = {"mul", "div", "neg", "pow", "sqrt", "add", "sub"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from ..notation import layered
@@ -88,8 +89,8 @@ def shape(equation: Equation) -> str:
 
 
 def sizes(equation: Equation) -> str:
-    """Write the shape in the names of the sizes, where that says more than the numbers: hidden×m."""
-    return "×".join(equation.sizes) if equation.sizes != equation.shape else ""
+    """Write the shape in the names of the sizes, where that says more than the numbers: (hidden×m)."""
+    return f"({'×'.join(equation.sizes)})" if equation.sizes != equation.shape else ""
 
 
 def _line(equation: Equation) -> str:
@@ -97,7 +98,17 @@ def _line(equation: Equation) -> str:
 
 
 def _latex_shape(equation: Equation, gap: str) -> str:
-    return f"{gap}({TIMES.join(equation.shape)})" if equation.shape else ""
+    """Write both shapes in LaTeX."""
+    shapes = [equation.shape] * bool(equation.shape) + [equation.sizes] * bool(sizes(equation))
+    return "".join(f"{gap}({TIMES.join(map(_latex_size, shape))})" for shape in shapes)
+
+
+def _latex_size(size: str) -> str:
+    """Write 10, m, 4m or hidden."""
+    number = re.match(r"\d*", size)
+    assert number is not None
+    name = size[number.end() :]
+    return " ".join(filter(None, (number[0], name if len(name) < 3 else layered(name))))
 
 
 FORMATS = {"text": text, "latex": latex, "markdown": markdown, "html": html}
