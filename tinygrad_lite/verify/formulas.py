@@ -158,6 +158,7 @@ class Formulas:
             before = run(self.source, _copied(mine), known, before, instead)
         found = run(self.source, _copied(mine), known, before, instead, tape)
         self.stopped = found.steps[-1] if found.error is not None and found.steps else None
+        infinite: set[str] = set()  # names whose truth is no number here, as a logarithm of 0: what reads them is no mistake
         for step in found.steps:
             true = self.true(step, case, truth, scales)
             if true is None:
@@ -165,7 +166,13 @@ class Formulas:
                 if everything:
                     judged.append((step, None, True))
                 continue
-            judged.append((step, true, step.error is None and self.right(step, true, case, unknown)))
+            if infinite and infinite & names_in(step.expression or step.statement):
+                right = True
+            else:
+                right = step.error is None and self.right(step, true, case, unknown)
+            judged.append((step, true, right))
+            if not isinstance(true, int) and not np.isfinite(true).all():
+                infinite.add(step.name)
         return judged
 
     def outputs(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
