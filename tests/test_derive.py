@@ -84,9 +84,18 @@ def test_every_line_has_its_shape_in_numbers_and_in_names() -> None:
 
 def test_latex_is_that_of_the_notes() -> None:
     text = derive(TwoLayer()).latex()
-    assert r"dW^{[2]} &= \frac{1}{m} dZ^{[2]} A^{[1]T} && (10 \times 10) && (\mathrm{classes} \times \mathrm{hidden}) \\" in text
-    assert r"dZ^{[1]} &= W^{[2]T} dZ^{[2]} \odot \mathrm{ReLU}'(Z^{[1]}) && (10 \times m) && (\mathrm{hidden} \times m) \\" in text
-    assert r"W^{[1]} &:= W^{[1]} - \alpha dW^{[1]} && (10 \times 784) && (\mathrm{hidden} \times \mathrm{inputs}) \\" in text
+    assert (
+        r"dW^{[2]} &= \frac{1}{m} dZ^{[2]} A^{[1]T} && (10 \times 10) && (\mathrm{classes} \times \mathrm{hidden}) \\"
+        in text
+    )
+    assert (
+        r"dZ^{[1]} &= W^{[2]T} dZ^{[2]} \odot \mathrm{ReLU}'(Z^{[1]}) && (10 \times m) && (\mathrm{hidden} \times m) \\"
+        in text
+    )
+    assert (
+        r"W^{[1]} &:= W^{[1]} - \alpha dW^{[1]} && (10 \times 784) && (\mathrm{hidden} \times \mathrm{inputs}) \\"
+        in text
+    )
 
 
 def test_what_is_explained_names_the_rule_and_the_shapes() -> None:

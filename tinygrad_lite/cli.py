@@ -254,6 +254,46 @@ def derive(model: Path, format_: str, scale: Any, explain: bool) -> None:
     click.echo(getattr(found, format_)(), nl=False)
 
 
+@main.command("check-notes")
+@click.argument("notes", type=click.Path(path_type=Path))
+@click.option("--model", type=click.Path(path_type=Path), help="Hold the notes against the network of this model file.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write the notes with the verdicts, .md or .html."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of the equations as JSON.")
+def check_notes(notes: Path, model: Path | None, output: Path | None, as_json: bool) -> None:
+    """Check the handwritten equations in NOTES, Markdown with LaTeX or plain text, each against autodiff.
+
+    The forward equations of the notes define the network, or MODEL does; every other equation is verified by itself.
+    """
+    from rich.console import Console
+
+    from .notes.check import NotesError, check_file
+
+    if output is not None and output.suffix.lower() not in (".md", ".html"):
+        raise click.UsageError(f"{output}: the checked notes are written as .md or .html")
+    try:
+        report = check_file(notes, None if model is None else _open(model))
+    except NotesError as error:
+        _end(f"error: {error}", WRONG)
+    if output is not None:
+        from .files import replace_file
+
+        page = report.html() if output.suffix.lower() == ".html" else report.markdown()
+        replace_file(output, lambda path: path.write_text(page, "utf-8"))
+    if as_json:
+        click.echo(report.to_json())
+    else:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = 120
+        console.print(report.table())
+        for line in [*report.notes, report.summary, *([f"wrote {output}"] if output is not None else [])]:
+            console.print(line, markup=False, soft_wrap=True)
+    if not report.ok:
+        raise click.exceptions.Exit(FAILED)
+
+
 @main.command()
 def info() -> None:
     """Print versions, where the data is, and what can draw pictures."""

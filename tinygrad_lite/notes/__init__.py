@@ -1,1 +1,16 @@
-"""Notes: handwritten equations are read, and held against the gradients of the network that they define."""
+"""Notes: handwritten equations, in LaTeX or plain text, are read, and each is held against what autodiff says.
+
+From the bottom up: `spelling`, `grammar` and `document` read a page; `formula` evaluates an equation as its shapes allow,
+`network` builds the network that the forward equations define, `page` sorts equations and says which networks may be meant,
+`judge` finds the one with which the fewest are wrong and has `verify` look at every line, `verdict` and `sizes` say what is
+found, `spelt` writes a repair as the page writes, `report` shows it all.
+"""
+
+from ..callable import make_callable
+from .check import NotesError, check
+from .report import NotesReport, Row
+
+__all__ = ["NotesError", "NotesReport", "Row", "check"]
+
+
+make_callable(__name__, check)

@@ -13,7 +13,8 @@ class Statement:
     """An equation as read: target = side, or target = side = side.
 
     Names are canonical, however they were spelt: W1 for W^{[1]}, W_1 and w1; dW1 for δW1 and ∂J/∂W1; A0, X, Y, Z, J, and
-    `alpha` for the learning rate.  A letter without a layer, as in g'(Z), stays as it is.
+    `alpha` for the learning rate.  A letter without a layer, as in g'(Z), stays as it is.  The target of the definition of a
+    function is written out: ReLU(n), g(Z1).
     """
 
     target: str
@@ -27,7 +28,8 @@ class Size:
 
     rows: str
     columns: str
-    text: str  # as it stands in the notes
+    text: str  # as it stands in the notes, with the arrow where another size is broadcast to it
+    name: str = ""  # of what has this size, where that is plain: W1 in "W1 (10×784)" or as a subscript of W1
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,9 @@ class Formulas:
             before = run(self.source, _copied(mine), known, before, instead)
         found = run(self.source, _copied(mine), known, before, instead, tape)
         self.stopped = found.steps[-1] if found.error is not None and found.steps else None
-        infinite: set[str] = set()  # names whose truth is no number here, as a logarithm of 0: what reads them is no mistake
+        infinite: set[str] = (
+            set()
+        )  # names whose truth is no number here, as a logarithm of 0: what reads them is no mistake
         for step in found.steps:
             true = self.true(step, case, truth, scales)
             if true is None:

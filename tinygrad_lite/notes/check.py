@@ -1,0 +1,164 @@
+"""check: a page of notes → a report; every equation-like piece of it has a row, in its order."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..derive.expression import Name, write
+from ..nn import Module
+from .document import read
+from .judge import SCALES, Judge, judged
+from .network import LABELS
+from .page import Page, is_update
+from .report import NotesReport, Row
+from .sizes import Sizes
+from .spelt import Speller
+from .statement import Item
+from .verdict import DEFINITION, RIGHT, UNKNOWN, WRONG, Verdict, as_read, verdicts
+
+
+class NotesError(ValueError):
+    """Notes cannot be checked; the message says why, and the way out."""
+
+
+def check(text: str, model: Any = None) -> NotesReport:
+    r"""Check the equations of a page of notes, in Markdown with LaTeX or in plain text.
+
+    The forward equations define the network, or `model` does, an nn.Module (class or instance) whose tensors bear the names
+    of the notes; what is missing is assumed to be as in the network Z1 = W1 X + b1, A1 = ReLU(Z1), Z2 = W2 A1 + b2,
+    A2 = softmax(Z2).  Every other equation is verified, each with true values for all that it reads.
+    Raises NotesError for notes that are empty or have nothing in them that looks like an equation.
+
+    >>> report = check("Z1 = W1 X + b1, A1 = sigmoid(Z1)\n\ndZ1 = A1 - Y\n\ndW1 = dZ1 X^T\n\ndb1 = 1/m Σ dZ1")
+    >>> [(row.name, row.verdict, row.fix) for row in report.rows][3]
+    ('dW1', 'wrong', 'dW1 = 1/m dZ1 X^T')
+    """
+    if not text.strip():
+        raise NotesError("the notes are empty")
+    if "\x00" in text:
+        raise NotesError("the notes are no text, but a binary file; give Markdown or plain text")
+    items = _joined(read(text), text)
+    if not items:
+        raise NotesError(
+            "there is no equation in the notes; write them as W = …, in $…$, $$…$$, or on lines of their own"
+        )
+    if isinstance(model, type) and issubclass(model, Module):
+        model = model()
+    page = Page(items, text, model)
+    with np.errstate(all="ignore"):
+        judge = judged(page) if page.equations else None
+        found = verdicts(page, judge) if judge is not None else {}
+    sizes = Sizes(page, judge)
+    fitting = sizes.fitting()
+    rows: list[tuple[int, int, Row]] = []
+    for i, item in enumerate(items):
+        if item.kind == "equation" and item.statement is not None:
+            verdict = found.get(i, Verdict(UNKNOWN, "it belongs to no network that could be made of the notes"))
+            if verdict.verdict == DEFINITION and i in fitting:
+                verdict = Verdict(RIGHT, "the sizes stated for it fit")
+            rows.append((i, 0, _row(item, verdict, text)))
+        elif item.kind == "unclear":
+            rows.append((i, 0, Row(item.line, item.text, None, UNKNOWN, item.reason, end=item.end)))
+    for i, item, said, verdict in sizes.verdicts():
+        fix = verdict.fix[0] if verdict.fix else None
+        shown = item.text if item.kind == "sizes" else said
+        rows.append((i, 1, Row(item.line, shown, None, verdict.verdict, verdict.reason, fix, said, item.end)))
+    ordered = [row for _, _, row in sorted(rows, key=lambda r: r[:2])]
+    return NotesReport(ordered, _notes(judge, page), text)
+
+
+def check_file(path: str | os.PathLike[str], model: Any = None) -> NotesReport:
+    """Check a file of notes.  Raises NotesError for one that is missing, unreadable or no text."""
+    path = Path(path)
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise NotesError(f"{path}: no text in UTF-8; give Markdown or plain text") from None
+    except FileNotFoundError:
+        raise NotesError(f"{path}: no such file; give the path of a file of notes") from None
+    except OSError as error:
+        raise NotesError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        report = check(text, model)
+    except NotesError as error:
+        raise NotesError(f"{path}: {error}") from None
+    return NotesReport(report.rows, report.notes, text, path.stem)
+
+
+def _joined(items: list[Item], text: str) -> list[Item]:
+    """Join the sizes that stand on one line without an equation between them."""
+    found: list[Item] = []
+    for item in items:
+        last = found[-1] if found else None
+        if last is not None and item.kind == last.kind == "sizes" and item.line == last.line:
+            item = Item(
+                item.line, last.start, item.end, text[last.start : item.end], "sizes", None, (*last.sizes, *item.sizes)
+            )
+            found.pop()
+        found.append(item)
+    return found
+
+
+def _row(item: Item, verdict: Verdict, text: str) -> Row:
+    assert item.statement is not None
+    fix = None
+    if verdict.fix is not None and verdict.verdict == WRONG:
+        fix = Speller(item.text, text)(*verdict.fix, update=is_update(item.statement))
+    shown = as_read(item.statement)
+    return Row(item.line, item.text, item.statement.target, verdict.verdict, verdict.reason, fix, shown, item.end)
+
+
+def _notes(judge: Judge | None, page: Page) -> list[str]:
+    """Say what the judgement rests on."""
+    if judge is None:
+        return ["no network could be made of these notes"]
+    network = judge.network
+    if network.module is not None:
+        return [f"network: {type(network.module).__name__}, as in its file"]
+    given = [
+        f"{n} = {write(t)}"
+        for n, t in network.definitions.items()
+        if n not in network.assumed and not isinstance(t, Name)
+    ]
+    given = [line for line in given if line.partition(" = ")[0] not in network.changed]
+    found = ["network: " + "; ".join(given)] if given else []
+    if network.assumed:
+        found.append(
+            "assumed, since the notes do not say: " + "; ".join(f"{n} = {write(t)}" for n, t in network.assumed.items())
+        )
+    source = "" if network.cost_name.endswith("written") else _source(judge, page)
+    summed = f"{network.cost_name.removeprefix('mean ')}, summed over the samples, since no formula has 1/m"
+    found.append(f"loss: {summed if network.total else network.cost_name}{source}")
+    inner = [line.target for line in judge.lines if line.fits and line.target[1:] in network.definitions]
+    if inner:
+        mean = "the gradient of J" if network.total else "the gradient of the mean J"
+        meaning = "the gradient of each sample's own loss (no 1/m)" if judge.scale == SCALES[0] else mean
+        found.append(f"{', '.join(dict.fromkeys(inner))}: {meaning}")
+    found += network.said
+    given_ = {line.judged_as for line in judge.lines}
+    missing = [f"d{n}" for n in network.axes if n not in ("X", LABELS) and f"d{n}" not in given_]
+    if given_ and any(n.startswith("d") for n in given_) and missing:
+        found.append(f"no formula for {', '.join(missing)}")
+    return found
+
+
+def _source(judge: Judge, page: Page) -> str:
+    """Say why a loss was taken that the notes do not write down."""
+    if page.losses:
+        return ", and not that of the notes, from which the other equations do not follow"
+    network = judge.network
+    error = f"d{network.output}", "d" + "".join(n for t in [network.definitions[network.output]] for n in _inside(t))
+    fits = [line for line in judge.lines if line.target in error and line.fits]
+    if fits:
+        return f", since {as_read(page.items[fits[0].equation].statement)} follows from it"  # type: ignore[arg-type]
+    return ", the usual one for this output"
+
+
+def _inside(tree: Any) -> list[str]:
+    from .network import names_in
+
+    return names_in(tree)

@@ -1,0 +1,176 @@
+"""NotesReport: what was found of each equation of a page: for the terminal, for programs, and beside the notes."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .verdict import AMBIGUOUS, DEFINITION, RIGHT, UNKNOWN, WRONG
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+TONES = {RIGHT: "green", WRONG: "red", AMBIGUOUS: "yellow", UNKNOWN: "magenta", DEFINITION: "cyan"}
+MARKS = {RIGHT: "✓", WRONG: "✗", AMBIGUOUS: "?", UNKNOWN: "…", DEFINITION: "≔"}
+COLOURS = {RIGHT: "#1a7f37", WRONG: "#cf222e", AMBIGUOUS: "#9a6700", UNKNOWN: "#8250df", DEFINITION: "#0969da"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """The verdict on one equation, or on the sizes stated for one."""
+
+    line: int
+    text: str  # as it stands in the notes
+    name: str | None
+    verdict: str
+    reason: str = ""
+    fix: str | None = None
+    read: str = ""  # as it was read
+    end: int = 0  # where it ends in the notes
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "line": self.line, "text": self.text, "name": self.name, "verdict": self.verdict, "reason": self.reason,
+            "fix": self.fix,
+        }  # fmt: skip
+
+    @property
+    def said(self) -> str:
+        """The verdict in words."""
+        words = self.verdict.replace("_", " ") + (f": {self.reason}" if self.reason else "")
+        return words + (f"; put right: {self.fix}" if self.fix else "")
+
+
+def _short(text: str) -> str:
+    """Return a text on one line, and not all of it."""
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+@dataclass(frozen=True)
+class NotesReport:
+    """The rows in the order of the document, and what was assumed to judge them."""
+
+    rows: list[Row]
+    notes: list[str] = field(default_factory=list)
+    text: str = field(default="", repr=False)
+    title: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(row.verdict != WRONG for row in self.rows)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def as_list(self) -> list[dict[str, Any]]:
+        """Return the rows as plain data."""
+        return [row.as_dict() for row in self.rows]
+
+    def to_json(self) -> str:
+        """Return the rows as JSON."""
+        return json.dumps(self.as_list(), indent=2, ensure_ascii=False)
+
+    @property
+    def summary(self) -> str:
+        """How many equations are what."""
+        counts = {verdict: sum(row.verdict == verdict for row in self.rows) for verdict in TONES}
+        return ", ".join(f"{n} {verdict.replace('_', ' ')}" for verdict, n in counts.items() if n)
+
+    def table(self) -> Table:
+        """Return the rows as a table of rich."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("line", "as read", "verdict", "why, and put right", box=box.SIMPLE_HEAD, pad_edge=False)
+        table.columns[0].justify = "right"
+        table.columns[1].overflow = table.columns[3].overflow = "fold"
+        for row in self.rows:
+            why = Text(row.reason)
+            if row.fix:
+                why.append("\n" * bool(row.reason) + f"→ {row.fix}", style="green")
+            verdict = Text(f"{MARKS[row.verdict]} {row.verdict.replace('_', ' ')}", style=TONES[row.verdict])
+            table.add_row(str(row.line), Text(row.read or _short(row.text)), verdict, why)
+        return table
+
+    def __str__(self) -> str:
+        from io import StringIO
+
+        from rich.console import Console
+
+        out = StringIO()
+        console = Console(file=out, width=120, highlight=False)
+        console.print(self.table())
+        return (
+            "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+            + "\n"
+            + "\n".join([*self.notes, self.summary])
+        )
+
+    # --- beside the notes ---------------------------------------------------------------------------------------------
+
+    def markdown(self) -> str:
+        """Return the notes with each verdict below the line it belongs to."""
+        parts: list[str] = []
+        for line, rows in self._lines():
+            parts += [line, "\n", *(f"> {MARKS[r.verdict]} `{r.read or _short(r.text)}` {r.said}\n>\n" for r in rows)]
+        return "".join([*parts, "\n", *(f"> {note}\n>\n" for note in [*self.notes, self.summary])])
+
+    def html(self) -> str:
+        """Return the notes as one HTML page that needs nothing else."""
+        title = html.escape(self.title or "Notes, checked")
+        body = [f"<h1>{title}</h1>"]
+        for line, rows in self._lines():
+            tone = next((v for v in TONES if v != RIGHT and any(r.verdict == v for r in rows)), RIGHT if rows else "")
+            body.append(f'<pre class="{tone}">{html.escape(line.rstrip()) or " "}</pre>')
+            for r in rows:
+                shown = html.escape(r.read or _short(r.text))
+                body.append(f'<p class="{r.verdict}">{MARKS[r.verdict]} <b>{shown}</b> {html.escape(r.said)}</p>')
+        body += [f"<p><small>{html.escape(note)}</small></p>" for note in [*self.notes, self.summary]]
+        return _PAGE.replace("TITLE", title).replace("BODY", "\n".join(body))
+
+    def _repr_html_(self) -> str:
+        style = {verdict: f"color:{colour}" for verdict, colour in COLOURS.items()}
+        cells = "".join(
+            f'<tr><td>{r.line}</td><td>{html.escape(r.read or _short(r.text))}</td>'
+            f'<td style="{style[r.verdict]}">{html.escape(r.said)}</td></tr>'
+            for r in self.rows
+        )  # fmt: skip
+        return f"<table>{cells}</table><p>{html.escape('; '.join([*self.notes, self.summary]))}</p>"
+
+    def _lines(self) -> list[tuple[str, list[Row]]]:
+        """Return the lines of the notes, each with the rows to stand below it: never inside a formula or a block."""
+        ending: dict[int, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            ending[self.text.count("\n", 0, max(row.end - 1, 0))].append(row)
+        found: list[tuple[str, list[Row]]] = []
+        waiting: list[Row] = []
+        formula = fenced = False
+        for k, line in enumerate(self.text.rstrip("\n").split("\n")):
+            waiting += ending.pop(k, [])
+            formula ^= line.count("$$") % 2 == 1
+            fenced ^= line.lstrip().startswith("```")
+            inside = formula or fenced
+            found.append((line, [] if inside else waiting))
+            waiting = waiting if inside else []
+        rest = [*waiting, *(row for rows in ending.values() for row in rows)]
+        return [*found, ("", rest)] if rest else found
+
+
+_PAGE = f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>TITLE</title><style>
+body {{max-width: 60em; margin: 2em auto; padding: 0 1em; font: 16px/1.4 sans-serif}}
+pre, p {{margin: .1em 0; padding-left: .5em; border-left: 3px solid transparent}}
+pre {{white-space: pre-wrap}}
+{"".join(f".{verdict} {{border-color: {c}}} p.{verdict} {{color: {c}}} " for verdict, c in COLOURS.items())}
+</style></head>
+<body>
+BODY
+</body></html>
+"""
