@@ -1,7 +1,7 @@
 """Derive: the forward and backward pass of a model as equations, as a person writes them.
 
 From the bottom up: `expression` is a formula as a tree; `term` simplifies; `trace` runs both passes at sizes from which
-the symbols can be read off; `derivation` makes equations of them; `page` lays them out.
+the symbols can be read off; `why` says how a line follows; `derivation` makes equations of it all; `page` lays them out.
 """
 
 from __future__ import annotations

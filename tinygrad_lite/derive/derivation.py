@@ -16,6 +16,7 @@ from ..op import REGISTRY
 from .expression import Apply, Expression, Name, parts_of, replaced
 from .term import ONE, Factor, Term, applied, as_tree, factor_of, number_term, size_of
 from .trace import Trace, traces
+from .why import fitting, rules_of
 
 Scale = Literal["notes", "mean"]
 LIMIT = 24  # names, numbers and ops in an equation: of a longer one a part gets a name of its own
@@ -109,11 +110,22 @@ class _Writer:
         self.forward = {name: self._abbreviated(equation) for name, equation in self.forward.items()}
         J = self.names[self.trace.loss]
         self.forward[J] = self.forward.pop(J)  # the last
-        self._explain({name: i for i, name in leaves} | {name: i for i, name in self.names.items()})
+        places = {name: i for i, name in leaves} | {name: i for i, name in self.names.items()}
+        shapes = self.inputs | {name: self._equation(name, ONE, i).shape for name, i in places.items()}
+        shapes |= {e.name: e.shape for e in [*self.forward.values(), *self.backward]}
+        forward = [replace(e, why=fitting(e.tree, e.shape, shapes)) for e in self.forward.values()]
+        backward = [
+            replace(
+                e, why="; ".join(filter(None, (self._rules(places.get(e.name[1:])), fitting(e.tree, e.shape, shapes))))
+            )
+            for e in self.backward
+        ]
         legend = {short: own for own, short in self.shown.items() if own != short}
-        return Equations(
-            type(self.model).__name__, self.scale, legend, list(self.forward.values()), self.backward, updates
-        )
+        return Equations(type(self.model).__name__, self.scale, legend, forward, backward, updates)
+
+    def _rules(self, i: int | None) -> str:
+        """Say by which rules the gradient of a tensor follows from those it is made of."""
+        return "" if i is None else rules_of(i, self.trace, self.places, self.scale == "notes" and bool(self.samples))
 
     def _places(self) -> dict[int, int]:
         """Return, by the position of a gradient that has an equation of its own, the position of what it is the gradient of.
@@ -260,45 +272,6 @@ class _Writer:
             place += 1
         self.backward.insert(place, equation)
 
-    # --- why ----------------------------------------------------------------------------------------------------------
-
-    def _explain(self, places: dict[str, int]) -> None:
-        """Say of every gradient by which rules it follows, and how its shapes fit together."""
-        shapes = dict(self.inputs)
-        for equation in [*self.forward.values(), *self.backward]:
-            shapes[equation.name] = equation.shape
-        for name, i in places.items():
-            shapes[name] = self._equation(name, ONE, i).shape
-
-        def told(equation: Equation, rules: str) -> Equation:
-            fits = _fits(equation.tree, shapes)
-            sizes = f"{fits} gives {_size(equation.shape) or 'one number'}" if " " in fits else ""
-            return replace(equation, why="; ".join(filter(None, (rules, sizes))))
-
-        self.forward = {name: told(equation, "") for name, equation in self.forward.items()}
-        self.backward = [
-            told(equation, self._rules(places[equation.name[1:]]) if equation.name[1:] in places else "")
-            for equation in self.backward
-        ]
-
-    def _rules(self, i: int) -> str:
-        """Return the rules between a tensor and the gradients that its own is made of, in words."""
-        vertices, users = self.trace.graph.vertices, self.trace.graph.consumers
-        found: dict[str, None] = {}
-        queue = [(i, j) for j in users[i]]
-        for source, j in queue:  # grows while it is read
-            vertex = vertices[j]
-            if j >= self.trace.seed or not vertex.requires_grad or vertex.op is None:
-                continue
-            widened = vertex.shape != vertices[source].shape and vertex.op.name in ("add", "sub")
-            key = "widened" if widened else vertex.op.name
-            key = "left" if key == "mean" and self.scale == "notes" and self.samples else key
-            if key not in SILENT:
-                found[RULES.get(key, f"the rule of {vertex.op.name}")] = None
-            if self.trace.slopes.get(j) not in self.places:
-                queue += [(j, k) for k in users[j]]
-        return ", then ".join(found)
-
     def _equation(self, name: str, tree: Expression, i: int, graph: Graph | None = None, sign: str = "=") -> Equation:
         if isinstance(tree, Apply) and tree.op == "broadcast_to":  # the shape says so
             tree = tree.inputs[0]
@@ -323,44 +296,7 @@ class _Writer:
         return name
 
 
-RULES = {
-    "matmul": "product rule: times the other factor transposed",
-    "widened": "a sum passes the gradient on, added up where the term was used several times",
-    "relu": "chain rule: times ReLU' for each element",
-    "sigmoid": "chain rule: times σ' = σ (1 − σ) for each element",
-    "tanh": "chain rule: times tanh' = 1 − tanh² for each element",
-    "softmax_cross_entropy": "softmax and cross-entropy together: what came out minus what should have",
-    "sigmoid_cross_entropy": "sigmoid and cross-entropy together: what came out minus what should have",
-    "pow": "power rule",
-    "mean": "each has its share in the mean",
-    "left": "the 1/m of the mean is left to the parameters",
-}
-SILENT = {"add", "sub", "reshape", "transpose", "squeeze", "expand_dims", "broadcast_to", "astype"}
 AFFINE = {"add", "sub", "matmul", "conv", "einsum"}
-
-
-def _fits(tree: Expression, shapes: Mapping[str, tuple[str, ...]]) -> str:
-    """Write a tree with shapes in the place of tensors, without factors and functions: (10×m) (m×784)."""
-    match tree:
-        case Name(text, scalar=False):
-            return _size(shapes.get(text, ()))
-        case Apply("transpose", (Name(text),), params) if dict(params).get("axes") is None:
-            return _size(shapes.get(text, ())[::-1])
-        case Apply("matmul" | "add" | "sub" | "mul" | "masked" as op, (a, b)):
-            parts = [_fits(a, shapes), _fits(b, shapes)]
-            sign = {"matmul": " ", "add": " + ", "sub": " − "}.get(op, " ⊙ ")
-            if op != "matmul" and parts[0] == parts[1]:
-                return parts[0]
-            return sign.join(filter(None, parts))
-        case Apply("sum", (inner,)):
-            return f"Σ {found}" if (found := _fits(inner, shapes)) else ""
-        case Apply("div", (inner, _)) | Apply(_, (inner,)):
-            return _fits(inner, shapes)
-    return ""
-
-
-def _size(shape: tuple[str, ...]) -> str:
-    return f"({'×'.join(shape)})" if shape else ""
 
 
 def _layer(graph: Graph, i: int) -> str:
