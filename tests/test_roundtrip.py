@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, assume, given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from tinygrad_lite.derive import page
+from tinygrad_lite.derive import page, term
 from tinygrad_lite.derive.derivation import Equation, Equations, equations
 from tinygrad_lite.derive.expression import Apply, Expression, Name, Number, parts_of, replaced, write
 from tinygrad_lite.notes import check
+from tinygrad_lite.op import REGISTRY
 
 from .networks import SHORT, Network, networks
 from .test_derive import value_of
@@ -36,6 +38,10 @@ def wrong_rows(found: Equations, format_: str) -> dict[str, Any]:
 @settings(max_examples=25, suppress_health_check=NESTED)
 @given(networks(SHORT), st.sampled_from(FORMATS), st.sampled_from(["notes", "mean"]))
 def test_what_is_derived_is_right(network: Network, format_: str, scale: Any) -> None:
+    no_row_is_wrong(network, format_, scale)
+
+
+def no_row_is_wrong(network: Network, format_: str, scale: Any) -> None:
     found = derived(network, scale)
     bad = wrong_rows(found, format_)
     assert not bad, "\n".join([page.FORMATS[format_](found), *map(str, bad.values())])
@@ -114,8 +120,29 @@ def mistaken(draw: st.DrawFn) -> tuple[str, Network, Equations, Equation, str]:
 @settings(max_examples=40, suppress_health_check=NESTED)
 @given(mistaken())
 def test_one_mistake_is_the_only_wrong_line(case: tuple[str, Network, Equations, Equation, str]) -> None:
+    only_that_row_is_wrong(case)
+
+
+def only_that_row_is_wrong(case: tuple[str, Network, Equations, Equation, str]) -> None:
     kind, _, found, wrong, format_ = case
     bad = wrong_rows(found, format_)
     said = "\n".join([kind, wrong.name, write(wrong.tree), page.FORMATS[format_](found), *map(str, bad.values())])
     assert [row.name for row in bad.values()] == [wrong.name], said
     assert all(row.verdict == "wrong" for row in bad.values()), said
+
+
+def fails(law: Any) -> None:
+    one = settings(max_examples=15, database=None, phases=[Phase.generate], suppress_health_check=NESTED)
+    with pytest.raises(AssertionError):
+        one(law)()
+
+
+def test_a_mutant_of_the_derivation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(term, "_turned", lambda tree: tree)
+    fails(given(networks(SHORT))(lambda network: no_row_is_wrong(network, "latex", "notes")))
+
+
+def test_a_mutant_of_the_truth_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = page.latex(derived(Network((3, 4, 2), ("tanh", "relu"), "softmax")))
+    monkeypatch.setattr(REGISTRY["tanh"], "vjps", [lambda g, out, _x: g * (1 + out * out)])
+    assert [row.name for row in check(text).rows if row.verdict == "wrong"] == ["dZ1"]
