@@ -552,3 +552,36 @@ def test_a_picture_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(DataError, match=r"large\.png: more than 1,000 pixels"):
         read_picture("large.png")
+
+
+# --- verify, derive, check-notes ----------------------------------------------------------------------------------------
+
+
+def command(*words: object, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    code = "from tinygrad_lite.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)], capture_output=True, env={**os.environ, **environment}
+    )
+
+
+def test_what_a_file_prints_is_no_json(tmp_path: Path) -> None:
+    formulas = tmp_path / "printing.py"
+    formulas.write_text((ROOT / "models/handwritten.py").read_text("utf-8") + "\nprint('hello')\n", "utf-8")
+    result = command("verify", ROOT / "models/mnist_two_layer.py", formulas, "--examples", 12, "--json")
+    assert {row["verdict"] for row in json.loads(result.stdout)} == {"right"}
+    assert b"hello" in result.stderr
+
+
+def test_notes_are_not_overwritten(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("$Z1 = W1 X + b1$")
+    result = CliRunner().invoke(cli.main, ["check-notes", str(notes), "-o", str(tmp_path / "." / "notes.md")])
+    assert result.exit_code == 2
+    assert "would overwrite the notes" in result.output
+    assert notes.read_text() == "$Z1 = W1 X + b1$"
+
+
+def test_a_terminal_that_cannot_write_greek_gets_question_marks() -> None:
+    result = command("derive", ROOT / "models/mnist_two_layer.py", PYTHONIOENCODING="ascii")
+    assert result.returncode == 0
+    assert b"dW2 = 1/m dZ2 A1?" in result.stdout

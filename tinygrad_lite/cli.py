@@ -7,7 +7,10 @@ failed, 2 wrong usage or unreadable input, 130 interrupted.
 from __future__ import annotations
 
 import inspect
+import io
 import shlex
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -67,8 +70,6 @@ def _sentence(error: BaseException, model: Path | None) -> str | None:
         return str(error)
     if model is not None and (place := place_in(error, model)):
         return f"{place}: {type(error).__name__}: {error}".removesuffix(": ")
-    if isinstance(error, SystemExit):
-        return f"{model}: something in it ended the program; it must return or raise instead"
     if isinstance(error, OSError):
         return f"{error.filename or 'the file system'}: {error.strerror or error}; name another file or folder"
     return None
@@ -93,6 +94,9 @@ def main() -> None:
 
     MODEL is a Python file that defines one nn.Module class, such as models/mnist_two_layer.py.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # where it cannot write Σ, it writes ?
+            stream.reconfigure(errors="replace")
 
 
 MODEL = click.argument("model", type=click.Path(path_type=Path))
@@ -214,12 +218,13 @@ def verify(model: Path, formulas: Path, function: str, examples: int, as_json: b
 
     from .verify import verify as check
 
-    net = _open(model)
-    backward = load_function(formulas, function)
-    try:
-        report = check(backward, net, examples=examples, raises=False)
-    except (TypeError, ValueError) as error:
-        raise ModelFileError(f"{formulas}: {error}") from None
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):  # what the files print is no JSON
+        net = _open(model)
+        backward = load_function(formulas, function)
+        try:
+            report = check(backward, net, examples=examples, raises=False)
+        except (TypeError, ValueError) as error:
+            raise ModelFileError(f"{model} and {formulas}: {error}") from None
     if as_json:
         click.echo(report.to_json())
     else:
@@ -272,8 +277,11 @@ def check_notes(notes: Path, model: Path | None, output: Path | None, as_json: b
 
     if output is not None and output.suffix.lower() not in (".md", ".html"):
         raise click.UsageError(f"{output}: the checked notes are written as .md or .html")
+    if output is not None and output.exists() and notes.exists() and output.samefile(notes):
+        raise click.UsageError(f"{output}: that would overwrite the notes themselves; name another file")
     try:
-        report = check_file(notes, None if model is None else _open(model))
+        with redirect_stdout(sys.stderr if as_json else sys.stdout):
+            report = check_file(notes, None if model is None else _open(model))
     except NotesError as error:
         _end(f"error: {error}", WRONG)
     if output is not None:

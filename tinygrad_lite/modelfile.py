@@ -49,7 +49,8 @@ def load_function(path: str | os.PathLike[str], name: str) -> Callable[..., Any]
         if inspect.isfunction(found):
             return found
         own = sorted(n for n, x in vars(module).items() if inspect.isfunction(x) and x.__module__ == module.__name__)
-        raise ModelFileError(f"{path}: defines no function {name}, but {', '.join(own) or 'none at all'}")
+        there = f"but {', '.join(own)}; name one of these with --function" if own else "nor any other"
+        raise ModelFileError(f"{path}: defines no function {name}, {there}")
 
     return _run_file(Path(path), f"defines a function {name}", choose)
 
@@ -72,7 +73,7 @@ def _run_file(path: Path, purpose: str, choose: Callable[[Path, ModuleType, ast.
         line = f", line {error.lineno}" if error.lineno else ""
         raise ModelFileError(f"{path}{line}: {error.msg}{text}") from None
     except ValueError as error:  # a null byte, up to Python 3.11
-        raise ModelFileError(f"{path}: {error}") from None
+        raise ModelFileError(f"{path}: no Python file: {error}; give one that ends in .py and is text") from None
 
     # A name of its own for each file: two files net.py in two folders are two modules.
     module = ModuleType("model_" + re.sub(r"\W", "_", str(path.resolve().with_suffix(""))))

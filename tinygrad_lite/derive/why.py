@@ -10,17 +10,25 @@ from .trace import Trace
 Shapes = Mapping[str, tuple[str, ...]]
 RULES = {
     "matmul": "product rule: times the other factor transposed",
-    "widened": "a sum passes the gradient on, added up where the term was used several times",
+    "widened": "a sum passes the gradient on, added up over the places where the term was used",
     "relu": "chain rule: times ReLU' for each element",
     "sigmoid": "chain rule: times σ' = σ (1 − σ) for each element",
     "tanh": "chain rule: times tanh' = 1 − tanh² for each element",
     "softmax_cross_entropy": "softmax and cross-entropy together: what came out minus what should have",
     "sigmoid_cross_entropy": "sigmoid and cross-entropy together: what came out minus what should have",
     "pow": "power rule",
+    "square": "power rule",
+    "mul": "product rule: times the other factor",
+    "masked": "times the mask",
+    "div": "quotient rule",
+    "sum": "a sum passes the gradient on to all it added up",
+    "exp": "chain rule: times exp",
+    "log": "chain rule: divided by what the logarithm was taken of",
+    "softmax": "chain rule: softmax' mixes the classes of a sample",
     "mean": "each has its share in the mean",
     "left": "the 1/m of the mean is left to the parameters",
 }
-SILENT = {"add", "sub", "reshape", "transpose", "squeeze", "expand_dims", "broadcast_to", "astype"}
+SILENT = {"add", "sub", "reshape", "transpose", "squeeze", "expand_dims", "broadcast_to", "astype", "neg"}
 
 
 def rules_of(i: int, trace: Trace, places: Collection[int], per_sample: bool) -> str:
@@ -37,7 +45,7 @@ def rules_of(i: int, trace: Trace, places: Collection[int], per_sample: bool) ->
         key = "widened" if widened else "left" if left else vertex.op.name
         if key not in SILENT:
             found[RULES.get(key, f"the rule of {vertex.op.name}")] = None
-        if trace.slopes.get(j) not in places:
+        if trace.slopes.get(j) not in places or trace.slopes[j] == trace.slopes.get(i):
             queue += [(j, k) for k in users[j]]
     return ", then ".join(found)
 
