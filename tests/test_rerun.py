@@ -110,6 +110,9 @@ MISTAKES = [
     ("loop", "db1 += inner", "db1 += back", "db1", "back stands where inner belongs", None),
     ("loop", "dW2 += delta @ a.T", "dW2 = delta @ a.T", "dW2", "writes over", None),
     ("loop", "for i in range(m):", "for i in range(m - 1):", "i", "too much", None),
+    ("loop", "m = Y.shape[1]", "m, c = Y.shape", "m", "m and c stand in each other's places", "c, m = Y.shape"),
+    ("loop", "dW1 += inner @ x.T", "dW1 += inner @ x", "dW1", "raises", None),
+    ("loop", "t = Y[:, i : i + 1]", "t = Y[:, i:i + 1].T", "t", "transposed", "t = Y[:, i:i + 1]"),
     ("loop", '"db1": db1 / m', '"db1": db2 / m', "db1", "db2 stands where db1 belongs", None),
     (
         "norm",
@@ -130,6 +133,9 @@ MISTAKES = [
         "",
     ),
     ("embedding", "dH = G @ W.T", "dH = Y @ W.T", "dH", "Y stands where G belongs", None),
+    ("embedding", "dH = G @ W.T", "dH = G @ W", "dH", "W is not transposed", None),
+    ("embedding", "H = E[ids]", "H = E[ids].T", "H", "transposed, but must not be", None),
+    ("embedding", "np.add.at(dE, ids, dH)", "np.add.at(dE, ids, dH.T)", "dE", "dH is transposed", None),
     (
         "embedding",
         "np.exp(H @ W - (H @ W).max(axis=1, keepdims=True))",

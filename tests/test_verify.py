@@ -20,27 +20,17 @@ import tinygrad_lite as tl
 from models import handwritten
 from models.mnist_two_layer import TwoLayer
 from tinygrad_lite import cli, verify
-from tinygrad_lite.verify import GradientMismatch, binary, check, labels, one_hot
+from tinygrad_lite.verify import GradientMismatch, check, labels
 from tinygrad_lite.verify.cases import Case
 from tinygrad_lite.verify.formulas import Formulas
 from tinygrad_lite.verify.judge import equal
-from tinygrad_lite.verify.problem import Diagnosis
 from tinygrad_lite.verify.truth import Loss
 
 from . import catalogue
+from .benchmarks.catalogue import report_on, shapes_of
 
 ROOT = Path(__file__).parents[1]
 SIX = ["dZ2", "dW2", "db2", "dZ1", "dW1", "db1"]
-KINDS = {"one_hot": one_hot, "binary": binary}
-
-
-def shapes_of(network: catalogue.Network) -> dict[str, Any]:
-    return {name: KINDS.get(network.labels.get(name, ""), str)(shape) for name, shape in network.shapes.items()}
-
-
-def report_on(change: Any, examples: int = 1) -> Any:
-    network = catalogue.NETWORKS[change.network]
-    return verify.verify(catalogue.load(change), network.loss, shapes_of(network), examples=examples, raises=False)
 
 
 def changed(*edits: tuple[str, str]) -> Callable[..., Any]:
@@ -112,30 +102,6 @@ def scales_of(name: str) -> dict[str, str]:
 
 
 # --- what is wrong ----------------------------------------------------------------------------------------------------
-
-UNNAMED = {"tanh/return-layers", "tanh/return-biases"}  # a tuple says nothing of what its caller takes it for
-
-
-@pytest.mark.parametrize("network", catalogue.NETWORKS)
-def test_the_wrong_line_is_named(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "smallest", lambda *_: None)
-    monkeypatch.setattr(check, "diagnose", lambda problem, *_, **__: Diagnosis("", None, problem.name, ""))
-    mistakes = [m for m in catalogue.MISTAKES if m.network == network]
-    misses = []
-    for mistake in mistakes[::4]:
-        named = wrong(report_on(mistake))
-        wanted = {mistake.line} | ({mistake.second[2]} if mistake.second else set())
-        helper = {
-            step for step in named if step.startswith(("d", "A", "Z", "m", "W"))
-        }  # that reads the wrong helper line
-        if not named and mistake.id not in UNNAMED:
-            misses.append((mistake.id, "missed"))
-        elif mistake.line in {*SIX, "dZ3", "dW3", "db3", "dA1", "dA2", "dW", "db", "dZ"} and not mistake.instead:
-            if not (named == wanted or (wanted & named and len(named) == 1)):
-                misses.append((mistake.id, named))
-        elif not helper and mistake.id not in UNNAMED:
-            misses.append((mistake.id, named))
-    assert misses == []
 
 
 def test_a_mutant_of_the_judge_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from .counterexample import smallest
 from .diagnose import diagnose
 from .formulas import MEAN, PER_SAMPLE, Formulas, Key, helpers_of
 from .gradcheck import gradcheck
-from .isolate import Step
+from .isolate import Edits, Step
 from .problem import Diagnosis, Problem, header
 from .report import ERROR, INCONCLUSIVE, RIGHT, WRONG, Formula, Report
 from .truth import Loss, with_labels
@@ -129,7 +129,9 @@ class _Check:
         self.lines: dict[Key, _Line] = {}
         self.scales: dict[str, str] = {}
         self.causes: dict[Key, Diagnosis] = {}  # of lines that are wrong for what another line does
-        self.stopped: Step | None = None  # where a run could not go on
+        self.stopped: Step | None = None  # where a run could not go on,
+        self.halted: Formula | None = None  # what is said of it,
+        self.instead: Edits = {}  # and what stands in the place of the statement to blame, to go on
 
     def report(self) -> Report:
         """Look at all cases, and sum up."""
@@ -139,6 +141,7 @@ class _Check:
             for case in self.cases:
                 self.look(case)
             self._draw()
+            self._go_on()
             self._ignore()
             self._excuse()
         self.causes = self._causes()
@@ -151,7 +154,7 @@ class _Check:
 
     def look(self, case: Case) -> None:
         """Judge every line on one case."""
-        for step, _, ok in self.formulas.judged(case, self.scales):
+        for step, _, ok in self.formulas.judged(case, self.scales, instead=self.instead):
             line = self.lines.setdefault(step.key, _Line(step))
             line.cases += 1
             if not ok:
@@ -179,6 +182,29 @@ class _Check:
             self.cases.append(case)
 
         one()
+
+    def _go_on(self) -> None:
+        """Where a run could not go on, find a repair, and look at the other lines once it is made."""
+        if self.stopped is None or self.stopped.error is None:
+            return
+        step, reason = self.stopped, f"raises {_said(self.stopped.error)}"
+        self.halted = Formula(step.name, ERROR, reason, **_place(step))
+        problem = self.formulas.problem(step.key, self.diverse, self.scales)
+        found = None if problem is None else diagnose(problem)
+        if found is None or found.statement is None or found.new is None:
+            return
+        if found.statement is not step.statement:
+            reason = f"{found.reason}; as it stands, {step.name} {reason}"
+        self.halted = replace(self.halted, **_told(found) | {"reason": reason})
+        self.instead = {found.statement: found.new}
+        self._again()
+
+    def _again(self) -> None:
+        """Look at all cases from the start."""
+        self.lines, self.stopped = {}, None
+        self.scales = self._settled()
+        for case in self.cases:
+            self.look(case)
 
     def _settled(self) -> dict[str, str]:
         """Return the scales of the inner gradients; where a wrong line leaves its own open, those of the simplest repair."""
@@ -243,10 +269,7 @@ class _Check:
             if not set(self.formulas.count(cases, self.scales)) <= before:
                 self.formulas.ignored.discard(name)
         if self.formulas.ignored:  # then the lines after them read other values
-            self.lines, self.stopped = {}, None
-            self.scales = self._settled()
-            for case in self.cases:
-                self.look(case)
+            self._again()
 
     def _returned(self) -> set[str]:
         """The names of what is returned."""
@@ -333,10 +356,8 @@ class _Check:
         if problem is None:
             return {"reason": "differs from the derivative"}
         found: Diagnosis = self.causes.get(key) or diagnose(problem)
-        told: dict[str, Any] = {"name": found.line, "reason": found.reason, "fix": found.fix, "kind": found.kind}
-        if found.statement is not None:
-            told |= {"text": header(found.statement), "line": found.statement.lineno}
-        elif self._other_scale(key):
+        told = _told(found)
+        if found.statement is None and self._other_scale(key):
             own = self.scales[problem.name]
             other = _other(own)
             told["reason"] = (
@@ -356,10 +377,8 @@ class _Check:
     def _completed(self, rows: dict[str, Formula]) -> dict[str, Formula]:
         """Add rows for what a run stopped at, and for parameters without a gradient."""
         _, truth = self.formulas.truth(self.diverse[0])
-        if self.stopped is not None and self.stopped.error is not None:
-            name = self.stopped.name
-            reason = f"raises {_said(self.stopped.error)}"
-            rows[name] = Formula(name, ERROR, reason, **_place(self.stopped))
+        if self.halted is not None:
+            rows[self.halted.name] = self.halted
         computed = {self.formulas.target(name, truth) or name: name for name in rows}
         returned = {self.formulas.target(name, truth) or name for name in self._returned()}
         for parameter in self.formulas.arguments:
@@ -384,8 +403,8 @@ class _Check:
         return "; ".join(parts)
 
     def _numerical(self) -> str:
-        """Hold autodiff itself, by which the formulas are judged, against numerical derivatives on one case."""
-        arguments, _ = self.formulas.truth(self.diverse[0])
+        """Hold autodiff itself, by which the formulas are judged, against numerical derivatives on one small case."""
+        arguments = self.space.draw(Case(dict.fromkeys(self.space.names, 2), 1))
         names = [name for name in arguments if name in self.space.parameters]
         if not names:
             return ""
@@ -420,10 +439,6 @@ def explicit_cases(function: Callable[..., Any], space: Space) -> list[Case]:
     return found
 
 
-def _mostly(scales: Mapping[str, str]) -> str:
-    return max((PER_SAMPLE, MEAN), key=list(scales.values()).count)
-
-
 def _other(scale: str) -> str:
     return MEAN if scale == PER_SAMPLE else PER_SAMPLE
 
@@ -436,6 +451,14 @@ def _meaning(scale: str) -> str:
 
 def _place(step: Step) -> dict[str, Any]:
     return {} if step.statement is None else {"text": ast.unparse(step.statement), "line": step.statement.lineno}
+
+
+def _told(found: Diagnosis) -> dict[str, Any]:
+    """Return what a diagnosis says of a formula."""
+    told: dict[str, Any] = {"name": found.line, "reason": found.reason, "fix": found.fix, "kind": found.kind}
+    if found.statement is not None:
+        told |= {"text": header(found.statement), "line": found.statement.lineno}
+    return told
 
 
 def _said(error: BaseException) -> str:

@@ -92,7 +92,7 @@ def _rounded(formulas: Formulas, shows: Callable[[Case], bool], case: Case) -> C
         return left > 0 and shows(replace(case, values=kept | trial))
 
     for digits in (0, 1):
-        trial = {name: np.round(x, digits) + 0.0 for name, x in values.items()}
+        trial = {name: np.array(np.round(x, digits) + 0.0) for name, x in values.items()}
         if attempt(trial):
             values = trial
             break

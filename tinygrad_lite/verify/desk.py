@@ -46,6 +46,7 @@ class Desk:
             f"{n}[{i}]": x[first[i]] for n, x in arrays(first) for i in self.rounds if len(x) > first[i] >= 0
         }
         self.sizes = self._sizes()
+        self.helpers = {s.name for s in problem.statements} if statement is None else set()
         self.gradients = {name for name, array in self.arrays.items() if self._is_gradient(array)}
         self.root = self.line  # of the tree that is being edited
         self.measured: set[ast.expr] = set()  # its parts of which only the shape is read

@@ -17,7 +17,7 @@ from .desk import NOTHING, Desk, single
 from .problem import Diagnosis, Problem
 from .repair import Repair, search
 from .scale import Law
-from .trees import positions, text
+from .trees import positions, ready, text
 
 
 def diagnose(problem: Problem, among: Collection[ast.stmt] = (), thorough: bool = True) -> Diagnosis:
@@ -50,10 +50,13 @@ def diagnose(problem: Problem, among: Collection[ast.stmt] = (), thorough: bool 
         if problem.place and isinstance(repair.tree, ast.Name) and isinstance(problem.expression, ast.Name):
             stored = "returned" if problem.place == "return" else "stored"
             reason = f"{text(problem.expression)} is {stored} under the name {problem.name}"
-        elif seen is not None and (seen[0] == "label" or desk.examples[0].error is not None):
+        elif seen is not None and (seen[0] == "label" or desk.examples[0].error is not None) and desk.line is not None:
             reason = f"{seen[1]}: {reason}"
         statement = repair.statement.node if repair.statement is not None else None
-        return Diagnosis(reason, repair.code(problem.place), repair.line, kind, statement, repair.mends, repair.cost)
+        new = ready(repair.tree) if statement is not None else None
+        return Diagnosis(
+            reason, repair.code(problem.place), repair.line, kind, statement, new, repair.mends, repair.cost
+        )
 
 
 UNKNOWN = "it does not follow from the loss: no factor, sign, axis or exchange of names explains it"

@@ -7,6 +7,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,59 +28,66 @@ class Change:
     group: str = ""  # changes of one group in several places can be one mistake; else those that say the same
 
 
-def exchange_names(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """Another array, as it is or transposed."""
-    if not _is_atom(node, desk):
-        return
+Row: TypeAlias = tuple[str, float, str, str]  # code with _ for the part, cost, kind, and words with {} for its text
+
+
+def filled(code: str, node: ast.expr) -> ast.expr:
+    """Return the tree of `code` with a part in the place of each _."""
+    tree, paths = _template(code)
+    for path in paths:
+        tree = exchanged(tree, path, node)
+    return tree
+
+
+@cache
+def _template(code: str) -> tuple[ast.expr, list[Path]]:
+    tree = parsed(code)
+    return tree, [path for path, part in positions(tree) if isinstance(part, ast.Name) and part.id == "_"]
+
+
+# --- something else ---------------------------------------------------------------------------------------------------
+
+
+def other(node: ast.expr, desk: Desk) -> Iterator[Change]:
+    """Another array, as it is or transposed, or another size."""
     mine, value = text(node), desk.seen(node)
-    if not (is_array(value) or value is NOTHING):
+    if is_int(value) and not isinstance(node, ast.UnaryOp):
+        rows = _sizes(node, mine, desk)
+    elif _is_atom(node, desk) and (is_array(value) or value is NOTHING):
+        rows = _arrays(mine, value, desk)
+    elif is_array(value) and not isinstance(node, ast.Attribute):
+        rows = iter(
+            (name, 1.4 + 0.3 * ("[" in name) - 0.1 * (name in mine), "operand")
+            for name, array in desk.arrays.items()
+            if array.shape == value.shape
+        )
+    else:
         return
-    for other, array in desk.arrays.items():
-        if other == mine:
+    for code, cost, kind in rows:
+        yield Change(parsed(code), cost, kind, f"{mine} stands where {code} belongs")
+
+
+def _arrays(mine: str, value: Any, desk: Desk) -> Iterator[tuple[str, float, str]]:
+    for name, array in desk.arrays.items():
+        if name == mine:
             continue
-        cost = 1.0 + 0.1 * _distance(mine, other) + (0.2 if np.shape(array) != np.shape(value) else 0.0)
-        cost += 0.3 * ("[" in other and "[" not in mine)
-        kind = "label" if mine in desk.gradients and other in desk.gradients else "operand"
-        yield Change(parsed(other), cost, kind, f"{mine} stands where {other} belongs")
+        cost = 1.0 + 0.1 * _distance(mine, name) + (0.2 if np.shape(array) != np.shape(value) else 0.0)
+        cost += 0.3 * ("[" in name and "[" not in mine)
+        kind = "label" if mine in desk.gradients and name in desk.gradients else "operand"
+        yield name, cost, kind
         if array.ndim == 2:
-            yield Change(parsed(f"{other}.T"), cost + 0.5, kind, f"{mine} stands where {other}.T belongs")
+            yield f"{name}.T", cost + 0.5, kind
 
 
-def exchange_parts(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """An array alone in the place of something computed."""
-    value = desk.seen(node)
-    if _is_atom(node, desk) or not is_array(value) or isinstance(node, ast.Attribute):
-        return
-    for other, array in desk.arrays.items():
-        if array.shape == value.shape:
-            cost = 1.4 + 0.3 * ("[" in other) - 0.1 * (other in text(node))
-            yield Change(parsed(other), cost, "operand", f"{text(node)} stands where {other} belongs")
-
-
-def exchange_two(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """Two arrays in each other's places, throughout the line."""
-    if node is not desk.root:
-        return
-    atoms: dict[str, list[Path]] = {
-        text(part): [] for _, part in positions(node) if _is_atom(part, desk) and is_array(desk.seen(part))
-    }
-    for path, part in positions(node):
-        if text(part) in atoms:
-            atoms[text(part)].append(path)
-    for one, other in itertools.combinations(atoms, 2):
-        if _nested(atoms[one] + atoms[other]):
-            continue
-        tree = node
-        for path in atoms[one]:
-            tree = exchanged(tree, path, parsed(other))
-        for path in atoms[other]:
-            tree = exchanged(tree, path, parsed(one))
-        yield Change(tree, 1.05, "order", f"{one} and {other} stand in each other's places")
-
-
-def _nested(paths: list[Path]) -> bool:
-    """Whether one of some parts is inside another."""
-    return any(a != b and a == b[: len(a)] for a in paths for b in paths)
+def _sizes(node: ast.expr, mine: str, desk: Desk) -> Iterator[tuple[str, float, str]]:
+    yield from ((name, 1.1, "index") for name in desk.rounds if name != mine)
+    number = isinstance(node, ast.Constant)
+    for size, option in desk.sizes.items():
+        if option != mine and not (desk.whole and size != desk.problem.name):
+            cost = 0.7 if desk.whole else 1.0 if size == desk.problem.samples else 1.1
+            yield option, cost + 0.2 * number + 0.2 * ("." in option), "scale"
+        if not number:
+            yield f"1 / {option}", 1.15 + 0.3 * (option != mine), "scale"
 
 
 def _is_atom(node: ast.expr, desk: Desk) -> bool:
@@ -93,278 +101,29 @@ def _distance(one: str, other: str) -> float:
     return 0.5 * (letters[0] != letters[1]) + 0.5 * (digits[0] != digits[1])
 
 
-def exchange_sizes(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """Another size."""
-    value = desk.seen(node)
-    if not is_int(value) or isinstance(node, ast.UnaryOp):
-        return
-    mine = text(node)
-    for name in desk.rounds:
-        if name != mine:
-            yield Change(parsed(name), 1.1, "index", f"{mine} stands where {name} belongs")
-    for size, option in desk.sizes.items():
-        if option != mine and not (desk.whole and size != desk.problem.name):
-            cost = 0.7 if desk.whole else 1.0 if size == desk.problem.samples else 1.1
-            cost += 0.2 * (isinstance(node, ast.Constant)) + 0.2 * ("." in option)
-            yield Change(parsed(option), cost, "scale", f"{mine} stands where {option} belongs")
-        over = binary(ast.Constant(1), ast.Div(), parsed(option))
-        if not isinstance(node, ast.Constant):
-            yield Change(over, 1.15 + 0.3 * (option != mine), "scale", f"{mine} stands where 1 / {option} belongs")
-
-
-def transpose(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """A .T more or less."""
-    if isinstance(node, ast.Attribute) and node.attr == "T":
-        yield Change(node.value, 0.95, "transpose", f"{text(node.value)} is transposed, but must not be")
-    elif is_array(desk.seen(node)) and np.ndim(desk.seen(node)) == 2 and node not in desk.measured:
-        cost = 1.0 if _is_atom(node, desk) else 1.1
-        yield Change(ast.Attribute(node, "T"), cost, "transpose", f"{text(node)} is not transposed")
-
-
 SIGNS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**", ast.FloorDiv: "//",
     ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!=",
 }  # fmt: skip
-
-
 PRODUCTS = (ast.Mult, ast.Div, ast.MatMult, ast.Pow)
 
 
 def operators(node: ast.expr, _: Desk) -> Iterator[Change]:
     """Another operator or comparison."""
     if isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
-        for op in (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.Pow):
+        for op in (ast.Add, ast.Sub, *PRODUCTS):
             if not isinstance(node.op, op):
                 signs = {type(node.op), op} == {ast.Add, ast.Sub}
                 said = f"{SIGNS[type(node.op)]} stands where {SIGNS[op]} belongs"
-                new = binary(node.left, op(), node.right)
-                yield Change(
-                    new,
-                    0.42 if signs else 1.2 if type(node.op) in PRODUCTS and op in PRODUCTS else 1.45,
-                    "sign" if signs else "operator",
-                    f"{said}, before {text(node.right)}",
-                    said,
-                )
+                cost = 0.42 if signs else 1.2 if type(node.op) in PRODUCTS and op in PRODUCTS else 1.45
+                new, kind = binary(node.left, op(), node.right), "sign" if signs else "operator"
+                yield Change(new, cost, kind, f"{said}, before {text(node.right)}", said)
     elif isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in SIGNS:
         for comparison in (ast.Gt, ast.Lt, ast.GtE, ast.LtE):
             if not isinstance(node.ops[0], comparison):
-                new = ast.Compare(node.left, [comparison()], node.comparators)
-                said = f"{text(node)} stands where {text(new)} belongs"
-                yield Change(new, 1.0 + 0.1 * ("=" in SIGNS[comparison]), "mask", said)
-
-
-def swap(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """The operands, or two arguments, the other way round."""
-    if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Mult | ast.Add):
-        said = f"{text(node.left)} and {text(node.right)} stand the wrong way round"
-        kind = "sign" if isinstance(node.op, ast.Sub) else "order"
-        cost = 1.1 if kind == "order" else 0.8 if isinstance(node.left, ast.Constant) else 0.45
-        yield Change(binary(node.right, node.op, node.left), cost, kind, said)
-    if isinstance(node, ast.Call):
-        for i, j in itertools.combinations(range(len(node.args)), 2):
-            arguments = list(node.args)
-            arguments[i], arguments[j] = arguments[j], arguments[i]
-            said = f"{text(node.args[i])} and {text(node.args[j])} stand the wrong way round"
-            numbers = all(isinstance(a, ast.Constant | ast.UnaryOp) for a in node.args)
-            yield Change(ast.Call(node.func, arguments, node.keywords), 0.95 if numbers else 1.1, "order", said)
-        if isinstance(node.func, ast.Attribute) and len(node.args) == 1 and is_array(desk.seen(node.func.value)):
-            new = ast.Call(ast.Attribute(node.args[0], node.func.attr), [node.func.value], node.keywords)
-            said = f"{text(node.func.value)} and {text(node.args[0])} stand the wrong way round"
-            yield Change(new, 1.1, "order", said)
-
-
-def negate(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """A minus more or less."""
-    if isinstance(node, ast.UnaryOp):
-        return
-    value = desk.seen(node)
-    if (is_array(value) and value.dtype.kind != "b") or isinstance(value, float | np.floating):
-        yield Change(
-            ast.UnaryOp(ast.USub(), node),
-            1.1 + 0.1 * isinstance(node, ast.Name),
-            "sign",
-            f"the sign of {text(node)} is wrong",
-        )
-    if is_array(value) and value.dtype.kind == "b":
-        yield Change(ast.UnaryOp(ast.Invert(), node), 1.2, "mask", f"{text(node)} is inverted")
-
-
-def drop(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """A part less: a factor, a term, a call, a slice."""
-    match node:
-        case ast.BinOp(left=left, op=op, right=right):
-            word = "factor" if isinstance(op, ast.Mult | ast.Div | ast.MatMult | ast.Pow) else "term"
-            kind = _kind_of_part(right, desk)
-            sign = "1 / " if isinstance(op, ast.Div) else ""
-            if isinstance(op, ast.Pow):
-                yield Change(left, 1.0, "operator", f"{text(left)} must not be raised to the power {text(right)}")
-            else:
-                cost = 0.95 - 0.05 * (kind != "extra") + 0.1 * isinstance(left, ast.Constant)
-                yield Change(left, cost, kind, f"there is a {word} {sign}{_bracketed(right, sign)} too much")
-            kind = _kind_of_part(left, desk)
-            cost = 1.0 - 0.1 * (kind != "extra")
-            yield Change(right, cost, kind, f"there is a {word} {text(left)} too much")
-        case ast.UnaryOp(op=op, operand=operand):
-            kind = "mask" if isinstance(op, ast.Invert | ast.Not) else "sign"
-            said = f"the sign of {text(operand)} is wrong" if kind == "sign" else f"{text(operand)} is inverted"
-            cost = 1.1 if isinstance(operand, ast.Constant) else 0.45 if kind == "sign" else 0.9
-            yield Change(operand, cost, kind, said)
-        case ast.Compare(left=left) if is_array(desk.seen(left)):
-            yield Change(left, 1.2, "function", f"{text(node)} stands where {text(left)} belongs")
-        case ast.Call(func=func, args=args):
-            parts = list(args)
-            if isinstance(func, ast.Attribute) and is_array(desk.seen(func.value)):
-                parts = [func.value, *parts]
-            for part in parts:
-                if is_array(desk.seen(part)) or is_int(desk.seen(part)):
-                    kind = "precision" if "astype" in text(func) else "function"
-                    name = func.attr if isinstance(func, ast.Attribute) and part is func.value else text(func)
-                    said = f"{name}(…) is too much: {text(part)} alone belongs there"
-                    yield Change(part, 1.05, kind, said, f"{name} {kind}")
-        case ast.Subscript(value=value, slice=index) if is_array(desk.seen(value)):
-            said = f"{_index(index)} leaves a part of {text(value)} out"
-            yield Change(value, 1.0, "index", said, _index(index))
-            if desk.numpy is not None and value_ndim(desk, value) <= 2:
-                for axis, keep in itertools.product(range(value_ndim(desk, value)), (True, False)):
-                    code = f"axis={axis}, keepdims=True" if keep else f"axis={axis}"
-                    call = parsed(f"{desk.numpy}.sum(_, {code})")
-                    assert isinstance(call, ast.Call)
-                    said = f"{_index(index)} takes a part of {text(value)}, but the sum over axis {axis} belongs there"
-                    yield Change(ast.Call(call.func, [value], call.keywords), 1.3, "index", said)
-        case ast.IfExp(body=body, orelse=orelse):
-            yield Change(body, 1.2, "extra", f"{text(body)} alone belongs there")
-            yield Change(orelse, 1.2, "extra", f"{text(orelse)} alone belongs there")
-
-
-def value_ndim(desk: Desk, node: ast.expr) -> int:
-    """Return the number of axes of a part."""
-    return int(np.ndim(desk.seen(node)))
-
-
-def _index(node: ast.expr) -> str:
-    return text(ast.Subscript(ast.Name("_"), node))[1:]
-
-
-def _bracketed(node: ast.expr, sign: str) -> str:
-    return f"({text(node)})" if sign and isinstance(node, ast.BinOp) else text(node)
-
-
-def _kind_of_part(node: ast.expr, desk: Desk) -> str:
-    value = desk.seen(node)
-    if isinstance(value, float | int | np.number) and not isinstance(value, bool):
-        return "constant" if isinstance(node, ast.Constant) else "scale"
-    return "extra"
-
-
-def derivatives(name: str, desk: Desk) -> list[tuple[str, str, str, float]]:
-    """Return what an activation's derivative can look like, in one array: (code, kind, name, cost)."""
-    array = desk.arrays[name]
-    if array.dtype.kind == "b" or np.isin(array, (0, 1)).all():
-        return [(name, "mask", name if "mask" in name else f"the mask {name}", -0.1)]
-    before = {"A": "Z", "a": "z"}.get(name[0], "") + name[1:]  # the mask is read from what goes into ReLU
-    split = (array > 0).any() and not (array > 0).all()  # else a mask of it is no mask
-    told = split and before not in desk.arrays
-    mask = [(f"({name} > 0)", "mask", f"the mask of ReLU, {name} > 0,", 0.1 * (name[0] not in "Zz"))]
-    np_, more = desk.numpy, []
-    if np_ is not None and name not in desk.gradients:
-        sigmoid = f"1 / (1 + {np_}.exp(-{name}))"
-        more = [
-            (f"({sigmoid})", "activation", f"the derivative of softplus, {sigmoid},", 0.25),
-            (f"{np_}.cos({name})", "activation", f"the derivative of sin, cos({name}),", 0.3),
-            (f"(2 * {name})", "activation", f"the derivative of a square, 2 * {name},", 0.3),
-        ]
-    if np_ is not None and split:
-        elu = f"{np_}.where({name} > 0, 1, {np_}.exp({name}))"
-        more.append((elu, "activation", f"the derivative of ELU, {elu},", 0.3))
-    return (
-        mask * bool(told)
-        + more
-        + [
-            (f"(1 - {name} ** 2)", "activation", f"the derivative of tanh, 1 - {name} ** 2,", 0.0),
-            (f"({name} * (1 - {name}))", "activation", f"the derivative of sigmoid, {name} * (1 - {name}),", 0.0),
-            (f"(1 - {name})", "activation", f"the factor 1 - {name}", 0.2),
-            (f"{name}", "missing", f"the factor {name}", 0.2),
-        ]
-    )
-
-
-def multiply(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """A factor more: an array, or the derivative of an activation."""
-    value = desk.seen(node)
-    if not is_array(value) or isinstance(node, ast.Constant):
-        return
-    for name, array in desk.arrays.items():
-        if array.shape == value.shape:
-            for code, kind, words, cost in derivatives(name, desk):
-                yield Change(binary(node, ast.Mult(), parsed(code)), 1.5 + cost, kind, f"{words} is missing")
-                if kind != "mask":
-                    divided = binary(node, ast.Div(), parsed(code))
-                    yield Change(divided, 1.8 + cost, "missing", f"the divisor {code} is missing")
-
-
-def add(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """A term more."""
-    value = desk.seen(node)
-    if not is_array(value):
-        return
-    for name, array in desk.arrays.items():
-        if broadcasts(array.shape, value.shape):
-            for op in (ast.Add(), ast.Sub()):
-                said = f"the term {'-' if isinstance(op, ast.Sub) else '+'} {name} is missing"
-                yield Change(binary(node, op, parsed(name)), 1.7, "missing", said)
-
-
-def broadcasts(one: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether an array of one shape can stand beside one of the other without changing it."""
-    return len(one) <= len(shape) and all(a in (1, b) for a, b in zip(one[::-1], shape[::-1], strict=False))
-
-
-def contract(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """A matrix product with another array."""
-    value = desk.seen(node)
-    if not is_array(value) or value.ndim != 2 or (isinstance(node, ast.Attribute) and node.attr == "T"):
-        return
-    for name, array in desk.arrays.items():
-        if array.ndim != 2 or array.dtype.kind != "f":
-            continue
-        for code, shape, cost in ((name, array.shape, 1.55), (f"{name}.T", array.T.shape, 1.6)):
-            if shape[1] == value.shape[0]:
-                yield Change(
-                    binary(parsed(code), ast.MatMult(), node), cost, "missing", f"the factor {code} is missing"
-                )
-            if shape[0] == value.shape[1]:
-                yield Change(
-                    binary(node, ast.MatMult(), parsed(code)), cost, "missing", f"the factor {code} is missing"
-                )
-
-
-def replace_factors(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """One or two factors of a product go, and another comes: the derivative of another activation."""
-    value = desk.seen(node)
-    if not is_array(value):
-        return
-    parts = factors(node)
-    if len(parts) > 6:
-        return
-    for count in (1, 2):
-        for start in range(len(parts) - count + 1):
-            gone, left = parts[start : start + count], [*parts[:start], *parts[start + count :]]
-            if not all(np.shape(desk.seen(g)) == value.shape for g in gone):
-                continue
-            mine = text(product(gone))
-            if count == 2 and left:
-                yield Change(product(left), 1.4, "extra", f"there is a factor {mine} too much")
-            for name, array in desk.arrays.items():
-                if array.shape != value.shape:
-                    continue
-                for code, kind, words, cost in derivatives(name, desk):
-                    if code == name and kind != "mask":
-                        continue
-                    new = product([*parts[:start], parsed(code), *parts[start + count :]])
-                    words = words.removesuffix(",")
-                    cost += 1.04 if name in mine and mine != name else 1.35
-                    cost += 0.3 * (len(parts) == 1)
-                    yield Change(new, cost, kind, f"{mine} stands where {words} belongs")
+                compared = ast.Compare(node.left, [comparison()], node.comparators)
+                said = f"{text(node)} stands where {text(compared)} belongs"
+                yield Change(compared, 1.0 + 0.1 * ("=" in SIGNS[comparison]), "mask", said)
 
 
 def constants(node: ast.expr, _: Desk) -> Iterator[Change]:
@@ -387,15 +146,11 @@ def constants(node: ast.expr, _: Desk) -> Iterator[Change]:
 def _subscripts(written: str) -> Iterator[str]:
     """Yield the subscripts of einsum with one letter exchanged, dropped, or two in the other order."""
     places = [i for i, letter in enumerate(written) if letter.isalpha()]
-    letters = sorted({written[i] for i in places})
     for i in places:
-        yield written[:i] + written[i + 1 :]
-        for letter in letters:
+        for letter in ["", *sorted({written[j] for j in places})]:
             yield written[:i] + letter + written[i + 1 :]
     for i, j in itertools.combinations(places, 2):
-        new = list(written)
-        new[i], new[j] = new[j], new[i]
-        yield "".join(new)
+        yield written[:i] + written[j] + written[i + 1 : j] + written[i] + written[j + 1 :]
 
 
 FAMILIES: tuple[tuple[str, ...], ...] = (
@@ -410,186 +165,351 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
 
 def functions(node: ast.expr, desk: Desk) -> Iterator[Change]:
     """Another function of the same family; keywords more or less."""
-    if not isinstance(node, ast.Call):
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return
-    if isinstance(node.func, ast.Attribute):
-        for family in FAMILIES:
-            if node.func.attr in family:
-                for other in family:
-                    if other != node.func.attr:
-                        new = ast.Call(ast.Attribute(node.func.value, other), node.args, node.keywords)
-                        said = f"{node.func.attr} stands where {other} belongs"
-                        yield Change(new, 1.2 + 0.1 * (other not in ("sum", "mean", "dot", "matmul")), "function", said)
-        if node.func.attr in FAMILIES[0]:
-            yield from _keywords(node, desk)
+    mine = node.func.attr
+    for other in next((family for family in FAMILIES if mine in family), ()):
+        if other != mine:
+            new = ast.Call(ast.Attribute(node.func.value, other), node.args, node.keywords)
+            cost = 1.2 + 0.1 * (other not in ("sum", "mean", "dot", "matmul"))
+            yield Change(new, cost, "function", f"{mine} stands where {other} belongs")
+    if mine in FAMILIES[0]:
+        yield from _axes(node, node.func.value, desk)
 
 
-def _keywords(node: ast.Call, desk: Desk) -> Iterator[Change]:
-    """The axis and keepdims of a reduction."""
-    kept = {k.arg: k for k in node.keywords}
-    at = node.args if is_array(desk.seen(node.func.value)) else node.args[1:]  # type: ignore[attr-defined]
-    place = "axis" not in kept and len(at) == 1
+def _axes(node: ast.Call, of: ast.expr, desk: Desk) -> Iterator[Change]:
+    """Another axis of a reduction, and keepdims or not."""
+    given = {k.arg: k.value for k in node.keywords}
+    places = 0 if is_array(desk.seen(of)) else 1  # the arguments before the axis
+    had = given.get("axis", node.args[places] if len(node.args) == places + 1 else None)
+    args = node.args if "axis" in given else node.args[:places]
+    was = desk.seen(had) if had is not None else None
+    if not (was is None or is_int(was)):
+        return
+    others = [k for k in node.keywords if k.arg not in ("axis", "keepdims")]
     for axis, keep in itertools.product((None, 0, 1, -1, 2), (False, True)):
-        keywords = [k for k in node.keywords if k.arg not in ("axis", "keepdims")]
-        if axis is not None:
-            keywords.append(ast.keyword("axis", ast.Constant(axis)))
-        if keep:
-            keywords.append(ast.keyword("keepdims", ast.Constant(True)))
-        args = node.args[:-1] if place else node.args
-        new = ast.Call(node.func, args, keywords)
-        had = kept["axis"].value if "axis" in kept else at[0] if place else None
-        was = desk.seen(had) if had is not None else None
-        if not (was is None or is_int(was)):
-            return
-        keeps = "keepdims" in kept
         said = []
-        if was != axis:
-            said.append(
-                f"axis={axis} belongs where axis={was} stands"
-                if was is not None and axis is not None
-                else f"axis={axis} is missing"
-                if was is None
-                else f"axis={was} is too much"
-            )
-        if keep != keeps:
+        if was is not None and axis is not None and was != axis:
+            said.append(f"axis={axis} belongs where axis={was} stands")
+        elif was != axis:
+            said.append(f"axis={axis} is missing" if was is None else f"axis={was} is too much")
+        if keep != ("keepdims" in given):
             said.append("keepdims=True is missing" if keep else "keepdims is too much")
         if said:
-            cost = 1.0 * (was != axis) + 0.95 * (keep != keeps) + 0.02 * (axis == -1)
-            yield Change(new, min(cost, 1.3), "axis", " and ".join(said))
+            keywords = [*others, ast.keyword("axis", ast.Constant(axis))] if axis is not None else others
+            keywords = [*keywords, ast.keyword("keepdims", ast.Constant(True))] if keep else keywords
+            cost = 1.0 * (was != axis) + 0.95 * (keep != ("keepdims" in given)) + 0.02 * (axis == -1)
+            yield Change(ast.Call(node.func, args, keywords), min(cost, 1.3), "axis", " and ".join(said))
 
 
-def reduce(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """A sum over an axis that is missing, or another shape."""
-    value = desk.seen(node)
-    if not is_array(value) or value.ndim > 2 or desk.numpy is None or isinstance(node, ast.Constant):
-        return
-    np_sum = parsed(f"{desk.numpy}.sum")
-    for axis in range(value.ndim):
-        for keep in (True, False):
-            keywords = [ast.keyword("axis", ast.Constant(axis))]
-            keywords += [ast.keyword("keepdims", ast.Constant(True))] if keep else []
-            said = f"{text(node)} is not summed over axis {axis}"
-            yield Change(ast.Call(np_sum, [node], keywords), 1.5, "missing", said)
-    if value.ndim == 1:
-        for shape in ("(-1, 1)", "(1, -1)"):
-            new = ast.Call(ast.Attribute(node, "reshape"), [parsed(shape)], [])
-            yield Change(new, 1.4, "axis", f"{text(node)} does not have the shape {shape}")
-    else:
-        new = ast.Call(ast.Attribute(node, "ravel"), [], [])
-        yield Change(new, 1.7, "axis", f"{text(node)} has an axis too much")
+# --- the other way round ----------------------------------------------------------------------------------------------
 
 
-def brackets(node: ast.expr, _: Desk) -> Iterator[Change]:
+def order(node: ast.expr, desk: Desk) -> Iterator[Change]:
+    """The operands, two arguments, or two arrays of the line, the other way round; other brackets."""
+    match node:
+        case ast.BinOp(left=left, op=op, right=right) if not isinstance(op, ast.Mult | ast.Add):
+            kind = "sign" if isinstance(op, ast.Sub) else "order"
+            cost = 1.1 if kind == "order" else 0.8 if isinstance(left, ast.Constant) else 0.45
+            yield Change(binary(right, op, left), cost, kind, _round(left, right))
+        case ast.Call(func=func, args=args, keywords=keywords):
+            numbers = all(isinstance(a, ast.Constant | ast.UnaryOp) for a in args)
+            for i, j in itertools.combinations(range(len(args)), 2):
+                turned = _turned(args, i, j)
+                said = _round(args[i], args[j])
+                yield Change(ast.Call(func, turned, keywords), 0.95 if numbers else 1.1, "order", said)
+            if isinstance(func, ast.Attribute) and len(args) == 1 and is_array(desk.seen(func.value)):
+                call = ast.Call(ast.Attribute(args[0], func.attr), [func.value], keywords)
+                yield Change(call, 1.1, "order", _round(func.value, args[0]))
+    for new, cost in _brackets(node):
+        yield Change(new, cost, "order", f"the brackets are wrong: {text(new)} is meant")
+    if node is desk.root:
+        yield from _two(node, desk)
+
+
+def _round(one: ast.expr, other: ast.expr) -> str:
+    return f"{text(one)} and {text(other)} stand the wrong way round"
+
+
+def _turned(parts: list[ast.expr], i: int, j: int) -> list[ast.expr]:
+    turned = list(parts)
+    turned[i], turned[j] = turned[j], turned[i]
+    return turned
+
+
+def _two(node: ast.expr, desk: Desk) -> Iterator[Change]:
+    """Two arrays in each other's places, throughout the line."""
+    atoms: dict[str, list[Path]] = defaultdict(list)
+    for path, part in positions(node):
+        if _is_atom(part, desk) and is_array(desk.seen(part)):
+            atoms[text(part)].append(path)
+    for one, other in itertools.combinations(atoms, 2):
+        if not _nested(atoms[one] + atoms[other]):
+            tree = node
+            for path, code in [*((p, other) for p in atoms[one]), *((p, one) for p in atoms[other])]:
+                tree = exchanged(tree, path, parsed(code))
+            yield Change(tree, 1.05, "order", f"{one} and {other} stand in each other's places")
+
+
+def _nested(paths: list[Path]) -> bool:
+    """Whether one of some parts is inside another."""
+    return any(a != b and a == b[: len(a)] for a in paths for b in paths)
+
+
+def _brackets(node: ast.expr) -> Iterator[tuple[ast.expr, float]]:
     """a ∘ (b ∘ c) for (a ∘ b) ∘ c, and the other way; f(a ∘ b) for f(a) ∘ b, and the other way."""
-    made: list[tuple[ast.expr, float]] = []
     match node:
         case ast.BinOp(left=ast.BinOp(left=a, op=one, right=b), op=two, right=c):
-            made.append((binary(a, one, binary(b, two, c)), 1.05))
+            yield binary(a, one, binary(b, two, c)), 1.05
     match node:
         case ast.BinOp(left=a, op=one, right=ast.BinOp(left=b, op=two, right=c)):
-            made.append((binary(binary(a, one, b), two, c), 1.05))
+            yield binary(binary(a, one, b), two, c), 1.05
     match node:
         case ast.BinOp(left=ast.UnaryOp(op=sign, operand=a), op=op, right=b):
-            made.append((ast.UnaryOp(sign, binary(a, op, b)), 1.2))
+            yield ast.UnaryOp(sign, binary(a, op, b)), 1.2
         case ast.BinOp(left=ast.Call(func=f, args=args, keywords=keywords), op=op, right=b):
             if args:
-                made.append((ast.Call(f, [binary(args[0], op, b), *args[1:]], keywords), 1.2))
+                yield ast.Call(f, [binary(args[0], op, b), *args[1:]], keywords), 1.2
             if isinstance(f, ast.Attribute):
-                made.append((ast.Call(ast.Attribute(binary(f.value, op, b), f.attr), args, keywords), 1.2))
+                yield ast.Call(ast.Attribute(binary(f.value, op, b), f.attr), args, keywords), 1.2
         case ast.Call(func=f, args=[ast.BinOp(left=a, op=op, right=b), *more], keywords=keywords):
-            made.append((binary(ast.Call(f, [a, *more], keywords), op, b), 1.2))
-        case ast.Call(
-            func=ast.Attribute(value=ast.BinOp(left=a, op=op, right=b), attr=f), args=args, keywords=keywords
-        ):
-            made.append((binary(ast.Call(ast.Attribute(a, f), args, keywords), op, b), 1.2))
-    for new, cost in made:
-        yield Change(new, cost, "order", f"the brackets are wrong: {text(new)} is meant")
+            yield binary(ast.Call(f, [a, *more], keywords), op, b), 1.2
+        case ast.Call(func=ast.Attribute(value=ast.BinOp(left=a, op=op, right=b), attr=f), args=more, keywords=keys):
+            yield binary(ast.Call(ast.Attribute(a, f), more, keys), op, b), 1.2
+
+
+# --- less -------------------------------------------------------------------------------------------------------------
+
+
+def less(node: ast.expr, desk: Desk) -> Iterator[Change]:
+    """A part less: a factor, a term, a call, a slice."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            yield Change(left, 1.0, "operator", f"{text(left)} must not be raised to the power {text(right)}")
+        case ast.BinOp(left=left, op=op, right=right):
+            word = "factor" if isinstance(op, PRODUCTS) else "term"
+            gone = f"1 / ({text(right)})" if isinstance(right, ast.BinOp) else f"1 / {text(right)}"
+            gone = gone if isinstance(op, ast.Div) else text(right)
+            kinds = _kind_of_part(right, desk), _kind_of_part(left, desk)
+            cost = 0.95 - 0.05 * (kinds[0] != "extra") + 0.1 * isinstance(left, ast.Constant)
+            yield Change(left, cost, kinds[0], f"there is a {word} {gone} too much")
+            cost = 1.0 - 0.1 * (kinds[1] != "extra")
+            yield Change(right, cost, kinds[1], f"there is a {word} {text(left)} too much")
+        case ast.UnaryOp(op=op, operand=operand):
+            kind = "mask" if isinstance(op, ast.Invert | ast.Not) else "sign"
+            said = f"the sign of {text(operand)} is wrong" if kind == "sign" else f"{text(operand)} is inverted"
+            cost = 1.1 if isinstance(operand, ast.Constant) else 0.45 if kind == "sign" else 0.9
+            yield Change(operand, cost, kind, said)
+        case ast.Attribute(value=value, attr="T"):
+            yield Change(value, 0.95, "transpose", f"{text(value)} is transposed, but must not be")
+        case ast.Compare(left=left) if is_array(desk.seen(left)):
+            yield Change(left, 1.2, "function", f"{text(node)} stands where {text(left)} belongs")
+        case ast.Call(func=func, args=args):
+            method = isinstance(func, ast.Attribute) and is_array(desk.seen(func.value))
+            for part in [func.value, *args] if method else args:  # type: ignore[attr-defined]
+                if is_array(desk.seen(part)) or is_int(desk.seen(part)):
+                    kind = "precision" if "astype" in text(func) else "function"
+                    name = func.attr if isinstance(func, ast.Attribute) and part is func.value else text(func)
+                    said = f"{name}(…) is too much: {text(part)} alone belongs there"
+                    yield Change(part, 1.05, kind, said, f"{name} {kind}")
+        case ast.Subscript(value=value, slice=index) if is_array(desk.seen(value)):
+            part = text(ast.Subscript(ast.Name("_"), index))[1:]
+            yield Change(value, 1.0, "index", f"{part} leaves a part of {text(value)} out", part)
+            for code, axis in _sums(desk.seen(value).ndim, desk):
+                said = f"{part} takes a part of {text(value)}, but the sum over axis {axis} belongs there"
+                yield Change(filled(code, value), 1.3, "index", said)
+        case ast.IfExp(body=body, orelse=orelse):
+            yield Change(body, 1.2, "extra", f"{text(body)} alone belongs there")
+            yield Change(orelse, 1.2, "extra", f"{text(orelse)} alone belongs there")
+
+
+def _kind_of_part(node: ast.expr, desk: Desk) -> str:
+    value = desk.seen(node)
+    if isinstance(value, float | int | np.number) and not isinstance(value, bool):
+        return "constant" if isinstance(node, ast.Constant) else "scale"
+    return "extra"
+
+
+def _sums(ndim: int, desk: Desk) -> list[tuple[str, int]]:
+    """Return the sums of a part _ over each of its axes."""
+    if ndim > 2 or desk.numpy is None:
+        return []
+    kept = [(axis, keep) for axis in range(ndim) for keep in (", keepdims=True", "")]
+    return [(f"{desk.numpy}.sum(_, axis={axis}{keep})", axis) for axis, keep in kept]
+
+
+# --- more -------------------------------------------------------------------------------------------------------------
+
+
+def more(node: ast.expr, desk: Desk) -> Iterator[Change]:
+    """Something more around a part: a transpose, a minus, a factor, a term, a function, a sum."""
+    value = desk.seen(node)
+    rows: list[Row] = []
+    if not isinstance(node, ast.UnaryOp) and (is_array(value) or isinstance(value, float | np.floating)):
+        boolean = value.dtype.kind == "b" if is_array(value) else False
+        minus = ("-_", 1.1 + 0.1 * isinstance(node, ast.Name), "sign", "the sign of {} is wrong")
+        rows.append(("~_", 1.2, "mask", "{} is inverted") if boolean else minus)
+    if is_array(value):
+        rows += [*_factors(node, value, desk), *_terms(value, desk)]
+        rows += _matrices(node, value, desk) if value.ndim == 2 else []
+        rows += _shapes(value, desk) if not isinstance(node, ast.Constant) else []
+        rows += _made_of(node, value, desk) if value.dtype.kind == "f" else []
+    mine = text(node) if rows else ""
+    for code, cost, kind, words in rows:
+        cost += 0.25 * (kind == "missing" and mine in desk.helpers)  # it is rather missing in the line that gives it
+        yield Change(filled(code, node), cost, kind, words.replace("{}", mine))
+
+
+def derivatives(name: str, desk: Desk) -> list[tuple[str, str, str, float]]:
+    """Return what an activation's derivative can look like, in one array: (code, kind, name, cost)."""
+    array = desk.arrays[name]
+    if array.dtype.kind == "b" or np.isin(array, (0, 1)).all():
+        return [(name, "mask", name if "mask" in name else f"the mask {name}", -0.1)]
+    before = {"A": "Z", "a": "z"}.get(name[0], "") + name[1:]  # the mask is read from what goes into ReLU
+    split = (array > 0).any() and not (array > 0).all()  # else a mask of it is no mask
+    found: list[tuple[str, str, str, float]] = []
+    if split and before not in desk.arrays:
+        found.append((f"({name} > 0)", "mask", f"the mask of ReLU, {name} > 0,", 0.1 * (name[0] not in "Zz")))
+    rows = [
+        (f"(1 - {name} ** 2)", "tanh", 0.0),
+        (f"({name} * (1 - {name}))", "sigmoid", 0.0),
+    ]
+    if desk.numpy is not None and name not in desk.gradients:
+        rows += [
+            (f"(1 / (1 + {desk.numpy}.exp(-{name})))", "softplus", 0.25),
+            (f"{desk.numpy}.cos({name})", "sin", 0.3),
+            (f"(2 * {name})", "a square", 0.3),
+        ]
+    if desk.numpy is not None and split:
+        rows.append((f"{desk.numpy}.where({name} > 0, 1, {desk.numpy}.exp({name}))", "ELU", 0.3))
+    for code, function, cost in rows:
+        plain = code[1:-1] if code[0] == "(" else code
+        found.append((code, "activation", f"the derivative of {function}, {plain},", cost))
+    found.append((f"(1 - {name})", "activation", f"the factor 1 - {name}", 0.2))
+    return [*found, (name, "missing", f"the factor {name}", 0.2)]
+
+
+def _factors(node: ast.expr, value: Any, desk: Desk) -> Iterator[Row]:
+    """A factor more: an array, or the derivative of an activation."""
+    for name, array in desk.arrays.items():
+        if array.shape == value.shape and not isinstance(node, ast.Constant):
+            for code, kind, words, cost in derivatives(name, desk):
+                yield f"_ * {code}", 1.5 + cost, kind, f"{words} is missing"
+                if kind != "mask":
+                    yield f"_ / {code}", 1.8 + cost, "missing", f"the divisor {code} is missing"
+
+
+def _terms(value: Any, desk: Desk) -> Iterator[Row]:
+    """A term more."""
+    for name, array in desk.arrays.items():
+        if broadcasts(array.shape, value.shape):
+            yield from ((f"_ {sign} {name}", 1.7, "missing", f"the term {sign} {name} is missing") for sign in "+-")
+
+
+def broadcasts(one: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an array of one shape can stand beside one of the other without changing it."""
+    return len(one) <= len(shape) and all(a in (1, b) for a, b in zip(one[::-1], shape[::-1], strict=False))
+
+
+def _matrices(node: ast.expr, value: Any, desk: Desk) -> Iterator[Row]:
+    """Transposed; a matrix product with another array."""
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        return
+    if node not in desk.measured:
+        yield "_.T", 1.0 if _is_atom(node, desk) else 1.1, "transpose", "{} is not transposed"
+    for name, array in desk.arrays.items():
+        if array.ndim == 2 and array.dtype.kind == "f":
+            for code, shape, cost in ((name, array.shape, 1.55), (f"{name}.T", array.T.shape, 1.6)):
+                if shape[1] == value.shape[0]:
+                    yield f"{code} @ _", cost, "missing", f"the factor {code} is missing"
+                if shape[0] == value.shape[1]:
+                    yield f"_ @ {code}", cost, "missing", f"the factor {code} is missing"
+
+
+def _shapes(value: Any, desk: Desk) -> Iterator[Row]:
+    """A sum over an axis that is missing, or another shape."""
+    for code, axis in _sums(value.ndim, desk):
+        yield code, 1.5, "missing", f"{{}} is not summed over axis {axis}"
+    if value.ndim == 1:
+        for shape in ("(-1, 1)", "(1, -1)"):
+            yield f"_.reshape{shape}", 1.4, "axis", f"{{}} does not have the shape {shape}"
+    elif value.ndim == 2:
+        yield "_.ravel()", 1.7, "axis", "{} has an axis too much"
+
+
+def _made_of(node: ast.expr, value: Any, desk: Desk) -> Iterator[Row]:
+    """A function that is missing; a square; a difference from 1; normalised; shifted by its maximum."""
+    if node is not desk.root:  # what the whole lacks, the scale law finds
+        yield "2 * _", 1.3, "constant", "the factor 2 before {} is missing"
+        samples = desk.sizes.get(desk.problem.samples or "")
+        if samples is not None:
+            yield f"_ / {samples}", 1.3, "scale", f"{{}} is not divided by {samples}"
+    yield "_ ** 2", 1.6, "operator", "{} is not squared"
+    yield "1 - _", 1.6, "operand", "{} stands where 1 - {} belongs"
+    yield "1 / _", 1.8, "operator", "{} stands where 1 / {} belongs"
+    yield "_ > 0", 1.6, "mask", "{} stands where the mask {} > 0 belongs"
+    if desk.numpy is not None:
+        for name in ("exp", "log", "tanh", "sqrt", "abs"):
+            yield f"{desk.numpy}.{name}(_)", 1.8, "function", f"{name} of {{}} is missing"
+        for axis in range(value.ndim):
+            part = f"(_, axis={axis}, keepdims=True)"
+            yield f"_ / {desk.numpy}.sum{part}", 1.7, "missing", "{} is not divided by its sum"
+            yield f"_ - {desk.numpy}.max{part}", 1.7, "missing", "{} is not shifted by its maximum"
 
 
 def activations(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """Another function of the one array that a part is made of."""
+    """One or two factors of a product go, and another comes: the derivative of another activation; another activation."""
     value = desk.seen(node)
-    names = {n for n in _names(node) if n in desk.arrays}
-    if len(names) != 1 or _is_atom(node, desk) or desk.numpy is None or not is_array(value):
+    parts = factors(node)
+    if not is_array(value) or len(parts) > 6:
         return
-    (name,) = names
-    if desk.arrays[name].shape != value.shape:
-        return
-    np_ = desk.numpy
-    for code in (
-        f"{np_}.tanh({name})",
-        f"1 / (1 + {np_}.exp(-{name}))",
-        f"{np_}.maximum({name}, 0)",
-        f"{np_}.exp({name})",
-    ):
-        yield Change(parsed(code), 1.4, "function", f"{text(node)} stands where {code} belongs")
+    for count, start in [(n, i) for n in (1, 2) for i in range(len(parts) - n + 1)]:
+        gone, left = parts[start : start + count], [*parts[:start], *parts[start + count :]]
+        if not all(np.shape(desk.seen(g)) == value.shape for g in gone):
+            continue
+        mine = text(product(gone))
+        if count == 2 and left:
+            yield Change(product(left), 1.4, "extra", f"there is a factor {mine} too much")
+        for name in [name for name, array in desk.arrays.items() if array.shape == value.shape]:
+            for code, kind, words, cost in derivatives(name, desk):
+                if code != name or kind == "mask":
+                    cost += (1.04 if name in mine and mine != name else 1.35) + 0.3 * (len(parts) == 1)
+                    new = product([*parts[:start], parsed(code), *parts[start + count :]])
+                    yield Change(new, cost, kind, f"{mine} stands where {words.removesuffix(',')} belongs")
+    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id in desk.arrays}
+    if len(names) == 1 and not _is_atom(node, desk) and desk.numpy is not None:
+        (name,), np_ = names, desk.numpy
+        if desk.arrays[name].shape == value.shape:
+            for code in ("{}.tanh({})", "1 / (1 + {}.exp(-{}))", "{}.maximum({}, 0)", "{}.exp({})"):
+                code = code.format(np_, name)
+                yield Change(parsed(code), 1.4, "function", f"{text(node)} stands where {code} belongs")
 
 
-def _names(node: ast.AST) -> set[str]:
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-
-
-def wrap(node: ast.expr, desk: Desk) -> Iterator[Change]:
-    """A function that is missing; a square; a difference from 1; normalised; shifted by its maximum."""
-    value = desk.seen(node)
-    if not is_array(value) or value.dtype.kind != "f":
-        return
-    mine = text(node)
-    if node is not desk.root:  # what the whole lacks, the scale law finds
-        yield Change(
-            binary(ast.Constant(2), ast.Mult(), node), 1.3, "constant", f"the factor 2 before {mine} is missing"
-        )
-        samples = desk.sizes.get(desk.problem.samples or "")
-        if samples is not None:
-            over = binary(node, ast.Div(), parsed(samples))
-            yield Change(over, 1.3, "scale", f"{mine} is not divided by {samples}")
-    yield Change(binary(node, ast.Pow(), ast.Constant(2)), 1.6, "operator", f"{mine} is not squared")
-    yield Change(binary(ast.Constant(1), ast.Sub(), node), 1.6, "operand", f"{mine} stands where 1 - {mine} belongs")
-    yield Change(binary(ast.Constant(1), ast.Div(), node), 1.8, "operator", f"{mine} stands where 1 / {mine} belongs")
-    mask = ast.Compare(node, [ast.Gt()], [ast.Constant(0)])
-    yield Change(mask, 1.6, "mask", f"{mine} stands where the mask {mine} > 0 belongs")
-    if desk.numpy is not None:
-        for name in ("exp", "log", "tanh", "sqrt", "abs"):
-            new: ast.expr = ast.Call(parsed(f"{desk.numpy}.{name}"), [node], [])
-            yield Change(new, 1.8, "function", f"{name} of {mine} is missing")
-        for axis in range(value.ndim):
-            for name, op, said in (
-                ("sum", ast.Div(), "is not divided by its sum"),
-                ("max", ast.Sub(), "is not shifted by its maximum"),
-            ):
-                keywords = [ast.keyword("axis", ast.Constant(axis)), ast.keyword("keepdims", ast.Constant(True))]
-                part = ast.Call(parsed(f"{desk.numpy}.{name}"), [node], keywords)
-                yield Change(binary(node, op, part), 1.7, "missing", f"{mine} {said}")
+# --- all of them ------------------------------------------------------------------------------------------------------
 
 
 Generator: TypeAlias = Callable[[ast.expr, Desk], Iterator[Change]]
-GENERATORS: tuple[Generator, ...] = (
-    *(exchange_names, exchange_parts, exchange_two, exchange_sizes, transpose, operators, swap, negate, drop, multiply),
-    *(contract, add, replace_factors, constants, functions, reduce, brackets, activations, wrap),
-)
+GENERATORS: tuple[Generator, ...] = (other, operators, constants, functions, order, less, more, activations)
 
 
 def restate(node: ast.stmt, desk: Desk) -> Iterator[Change]:
     """Another way to assign: added up, taken away, or to the names in another order."""
     match node:
         case ast.AugAssign(target=target, op=ast.Add() | ast.Sub() as op, value=value):
-            other = ast.Sub() if isinstance(op, ast.Add) else ast.Add()
-            said = f"{SIGNS[type(op)]}= stands where {SIGNS[type(other)]}= belongs"
-            yield Change(ast.AugAssign(target, other, value), 0.5, "sign", said)
+            opposite = ast.Sub() if isinstance(op, ast.Add) else ast.Add()
+            said = f"{SIGNS[type(op)]}= stands where {SIGNS[type(opposite)]}= belongs"
+            yield Change(ast.AugAssign(target, opposite, value), 0.5, "sign", said)
             yield Change(ast.Assign([target], value), 1.1, "operator", f"{SIGNS[type(op)]}= stands where = belongs")
         case ast.Assign(targets=[ast.Name() | ast.Subscript() as target], value=value):
             if desk.looped and text(target).partition("[")[0] in desk.spaces[0]:
-                for op, sign in ((ast.Add(), "+="), (ast.Sub(), "-=")):
-                    new = ast.AugAssign(target, op, value)
-                    yield Change(
-                        new, 0.9, "operator", f"= stands where {sign} belongs: each round writes over the last"
-                    )
+                for op in (ast.Add(), ast.Sub()):
+                    said = f"= stands where {SIGNS[type(op)]}= belongs: each round writes over the last"
+                    yield Change(ast.AugAssign(target, op, value), 0.9, "operator", said)
         case ast.Assign(targets=[ast.Tuple(elts=parts)], value=value):
             for i, j in itertools.combinations(range(len(parts)), 2):
-                turned = list(parts)
-                turned[i], turned[j] = turned[j], turned[i]
                 said = f"{text(parts[i])} and {text(parts[j])} stand in each other's places"
-                yield Change(ast.Assign([ast.Tuple(turned, ast.Store())], value), 0.9, "order", said)
+                new = ast.Assign([ast.Tuple(_turned(parts, i, j), ast.Store())], value)
+                yield Change(new, 0.9, "order", said)
 
 
 @dataclass(frozen=True)
@@ -649,39 +569,16 @@ def solved(root: Any, desk: Desk) -> Iterator[Edit]:
 
 
 def _root(off: Callable[[float], Any], start: float, steps: int = 12) -> float | None:
-    """Return where one element of a function is 0: the element that moves most."""
+    """Return where one element of a function is 0, the one that moves most first: the secant method."""
     one, two = float(start), 1.5 * start or 0.5
-    before, after = off(one), off(two)
-    if before is None or after is None or not before.size:
-        return None
-    where = int(np.argmax(np.abs(after - before)))
-    a, b = float(before.flat[where]), float(after.flat[where])
+    a, b = off(one), off(two)
+    where = None
     for _ in range(steps):
-        if a == b:
+        if a is None or b is None or not a.size:
             return None
-        new = two - b * (two - one) / (b - a)
+        where = int(np.argmax(np.abs(b - a))) if where is None else where
+        new = two - float(b.flat[where] * (two - one) / (b.flat[where] - a.flat[where]))
         if not np.isfinite(new) or abs(new - two) <= 1e-12 * abs(new):
             return new if np.isfinite(new) else None
-        one, a, two, value = two, b, new, off(new)
-        if value is None:
-            return None
-        b = float(value.flat[where])
-        if b == 0:
-            return two
+        one, a, two, b = two, b, new, off(new)
     return two if abs(two - one) <= 1e-6 * abs(two) else None
-
-
-def leaking(root: ast.expr, desk: Desk) -> Iterator[Edit]:
-    """Yield the products of a line and np.where(Z > 0, 1, c), the derivative of leaky ReLU, with the c that fits."""
-    value, true = desk.first(root), desk.trues[0]
-    if desk.numpy is None or value is None or not true.ndim:
-        return
-    quotient = true / value
-    for name, array in desk.arrays.items():
-        if array.shape == true.shape and (array > 0).any() and (array < 0).any():
-            slope = rounded(float(np.median(quotient[array < 0])))
-            if 0 < abs(slope) < 1:
-                code = f"{desk.numpy}.where({name} > 0, 1, {slope:g})"
-                new = binary(root, ast.Mult(), parsed(code))
-                change = Change(new, 1.6, "activation", f"the derivative of leaky ReLU, {code}, is missing")
-                yield Edit(new, (change,), change.cost)

@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from .cases import Case, Space
-from .isolate import Edits, Source, Step, Tape, UnreadableError, evaluated, run, source_of
+from .isolate import Edits, Run, Source, Step, Tape, UnreadableError, evaluated, run, source_of
 from .judge import equal
 from .problem import Example, Key, Problem, Statement
-from .rerun import Recording, suspects
+from .rerun import Recording, given, suspects
 from .truth import Loss, Truth
 
 Array = Any
 PER_SAMPLE, MEAN = "per sample", "mean"
+ALL_RIGHT = np.float64(1.0)  # the "true value" where a run could not go on: whether all that follows is right
 
 
 class Formulas:
@@ -135,6 +136,35 @@ class Formulas:
                 found[step.name] = target
         return list(found)
 
+    def steps(
+        self, case: Case, scales: Mapping[str, str], instead: Edits | None = None, tape: Tape | None = None
+    ) -> list[Step]:
+        """Run a case line by line, each line on true values; return the steps."""
+        arguments, truth = self.truth(case)
+
+        def again(before: Run | None) -> Run:
+            if tape is not None:
+                tape.clear()
+            assert self.source is not None
+            return run(self.source, _copied({n: arguments[n] for n in self.arguments}), known, before, instead, tape)
+
+        def known(step: Step) -> Any:
+            return _cast(self.true(step, case, truth, scales), case)
+
+        before = again(None)
+        if before.error is not None:  # with true values it may come further
+            before = again(before)
+        found = again(before)
+        if found.error is None and found.counts != before.counts:  # with true values a loop has other rounds
+            found = again(found)
+        self.stopped = found.steps[-1] if found.error is not None and found.steps else None
+        if self.stopped is not None and self.source is not None:  # what comes after it may change a name again
+            rest = [part for node in self.source.body[self.stopped.at :] for part in ast.walk(node)]
+            later = {name for part in rest if isinstance(part, ast.stmt) for name in given(part)}
+            for step in found.steps[:-1]:
+                step.final = step.final and not (step.scope == 1 and step.name in later)
+        return found.steps
+
     def judged(
         self, case: Case, scales: Mapping[str, str], everything: bool = False, instead: Edits | None = None,
         tape: Tape | None = None,
@@ -143,36 +173,21 @@ class Formulas:
 
         With `everything`, the steps of which nothing is known are there too, with None.
         """
-        arguments, truth = self.truth(case)
-        mine = {name: arguments[name] for name in self.arguments}
         if self.source is None:
             return self.judged_outputs(case, scales)
-
-        def known(step: Step) -> Any:
-            return _cast(self.true(step, case, truth, scales), case)
-
+        _, truth = self.truth(case)
         judged: list[tuple[Step, Array, bool]] = []
         unknown: list[Step] = []
-        before = run(self.source, _copied(mine), known, instead=instead)
-        if before.error is not None:  # with true values it may come further
-            before = run(self.source, _copied(mine), known, before, instead)
-        found = run(self.source, _copied(mine), known, before, instead, tape)
-        self.stopped = found.steps[-1] if found.error is not None and found.steps else None
-        infinite: set[str] = (
-            set()
-        )  # names whose truth is no number here, as a logarithm of 0: what reads them is no mistake
-        for step in found.steps:
+        infinite: set[str] = set()  # names whose truth is no number, as a logarithm of 0: what reads them is no mistake
+        for step in self.steps(case, scales, instead, tape):
             true = self.true(step, case, truth, scales)
             if true is None:
                 unknown.append(step)
                 if everything:
                     judged.append((step, None, True))
                 continue
-            if infinite and infinite & names_in(step.expression or step.statement):
-                right = True
-            else:
-                right = step.error is None and self.right(step, true, case, unknown)
-            judged.append((step, true, right))
+            blind = infinite & names_in(step.expression or step.statement) if infinite else None
+            judged.append((step, true, bool(blind) or (step.error is None and self.right(step, true, case, unknown))))
             if not isinstance(true, int) and not np.isfinite(true).all():
                 infinite.add(step.name)
         return judged
@@ -261,19 +276,19 @@ class Formulas:
         """Return a wrong line with all that a diagnosis may look at; None where it is no line of its own."""
         examples: list[Example] = []
         recordings: list[Recording] = []
+        spoilt: list[set[Key]] = []  # the keys of the other wrong lines of each
         for case in cases:
-            _, truth = self.truth(case)
-            trues = {name: x for name, x in truth.values.items() if name not in self.arguments}
-            for target in truth.gradients:
-                name = f"d{target}"
-                trues[name] = truth.gradients[target] * self.factor(name, scales, case)
+            trues = self.trues(case, scales)
             tape = Tape(self.source) if self.source is not None else None
             judged = self.judged(case, scales, everything=True, tape=tape)
             steps = [(step, true if true is None else _cast(true, case)) for step, true, _ in judged]
+            stopped = self.stopped is not None and self.stopped.key == key
             for step, true, ok in judged:
+                true, ok = (ALL_RIGHT, False) if stopped and step is self.stopped else (true, ok)
                 if step.key == key and step.statement is not None and true is not None and tape is not None:
                     examples.append(Example(_plain(step.space), step.value, true, case.sizes, trues, ok, step.error))
-                    recordings.append(Recording(tape, steps, step))
+                    recordings.append(Recording(tape, steps, step, case))
+                    spoilt.append({s.key for s, _, fine in judged if not fine} - {key})
         if not recordings:
             return None
         found = suspects(recordings[0])
@@ -285,21 +300,41 @@ class Formulas:
         ]
         wrong, seen = self._verdicts(cases, scales)
 
+        def again(old: ast.stmt, new: ast.stmt, i: int) -> Any:
+            value = recordings[i].again(old, new)
+            if examples[i].true is not ALL_RIGHT:
+                return value
+            return np.float64(self._verdicts([recordings[i].case], scales, {old: new})[0] <= spoilt[i])
+
         def mended(old: ast.stmt, new: ast.stmt) -> frozenset[Key]:
             still, reached = self._verdicts(cases, scales, {old: new})
-            return wrong - still if still <= wrong and seen <= reached else frozenset()
+            return wrong - still if still <= wrong and seen - wrong <= reached else frozenset()
 
+        first = recordings[0].step
+        line = None if examples[0].true is ALL_RIGHT else first.expression
         return Problem(
-            key, recordings[0].step.expression, examples, self.samples, statements,
-            lambda old, new, i: recordings[i].again(old, new), mended, recordings[0].step.container,
+            key, line, examples, self.samples, statements, again, mended,
+            max(len(r.steps) for r in recordings), first.container,
         )  # fmt: skip
+
+    def trues(self, case: Case, scales: Mapping[str, str]) -> dict[str, Array]:
+        """Return all that is known to be true in a case, by name: Z1 and dZ1."""
+        _, truth = self.truth(case)
+        values = {name: x for name, x in truth.values.items() if name not in self.arguments}
+        return values | {f"d{n}": slope * self.factor(f"d{n}", scales, case) for n, slope in truth.gradients.items()}
 
     def _verdicts(
         self, cases: Sequence[Case], scales: Mapping[str, str], instead: Edits | None = None
     ) -> tuple[frozenset[Key], frozenset[Key]]:
-        """Return the keys of the wrong lines, and of all that were reached."""
-        found = [(s.key, ok) for case in cases for s, _, ok in self.judged(case, scales, instead=instead)]
-        return frozenset(key for key, ok in found if not ok), frozenset(key for key, _ in found)
+        """Return the keys of the wrong lines, and of those where a run could not go on; and of all that were reached."""
+        wrong: set[Key] = set()
+        reached: set[Key] = set()
+        for case in cases:
+            judged = self.judged(case, scales, instead=instead)
+            reached.update(step.key for step, _, _ in judged)
+            wrong.update(step.key for step, _, ok in judged if not ok)
+            wrong.update({self.stopped.key} if self.stopped is not None else ())
+        return frozenset(wrong), frozenset(reached)
 
     def count(self, cases: Sequence[Case], scales: Mapping[str, str]) -> dict[Key, int]:
         """Return in how many cases each wrong line is wrong."""

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .problem import bound, header
+
 Known = Callable[["Step"], Any]  # a step → the value to go on with, or None where nothing is known of it
 Edits = Mapping[ast.stmt, ast.stmt]  # a statement → what stands in its place
 
@@ -95,6 +97,11 @@ class Run(NamedTuple):
     result: Any
     error: BaseException | None
 
+    @property
+    def counts(self) -> Counter[tuple[int, str]]:
+        """How often each name is assigned to, in which call."""
+        return Counter((step.scope, step.name) for step in self.steps)
+
 
 class Place(NamedTuple):
     """Where a statement was run first: what it could read, the function it is of, and `at` as in Step."""
@@ -121,6 +128,12 @@ class Tape:
     states: list[State] = field(default_factory=list)  # before each statement of the outermost function
     places: dict[int, Place] = field(default_factory=dict)  # by the id of the statement
     callers: dict[FunctionType, list[ast.stmt]] = field(default_factory=dict)  # of each function of the same file
+
+    def clear(self) -> None:
+        """Forget the run."""
+        self.states.clear()
+        self.places.clear()
+        self.callers.clear()
 
     def again(self, start: int, end: int, known: Known, instead: Edits) -> list[Step]:
         """Run the statements from `start` to `end`, some with others instead; return the steps.  Raises what they raise."""
@@ -149,8 +162,7 @@ def run(
     Without it, the run is the plain one, and `known` only stands in for a line that raises.  `instead` has statements that
     stand in the place of others; a tape is written on.
     """
-    total = None if before is None else Counter((s.scope, s.name) for s in before.steps)
-    interpreter = _Interpreter(known, total, instead or {}, tape)
+    interpreter = _Interpreter(known, None if before is None else before.counts, instead or {}, tape)
     with np.errstate(all="ignore"):
         try:
             result = interpreter.call(source, dict(arguments))
@@ -213,6 +225,9 @@ class _Interpreter:
         self.scopes = [0]  # of the calls that are open,
         self.functions: list[FunctionType] = []  # and what is called there
         self.current: ast.stmt = ast.Pass()  # that is being run
+        self.kept: dict[
+            int, tuple[Any, int]
+        ] = {}  # arrays that were changed in place, and before which step the last time
         self.calls = 0
 
     def call(self, source: Source, arguments: dict[str, Any]) -> Any:
@@ -296,7 +311,18 @@ class _Interpreter:
         self.current = node
         if self.tape is not None and id(node) not in self.tape.places:
             self.tape.places[id(node)] = Place(node, dict(space), self.functions[-1], self.at)
-        node = self.instead.get(node, node)
+        seen, node = node, self.instead.get(node, node)
+        try:
+            self.execute(node, space)
+        except _StopError as stop:
+            if not self.steps or self.steps[-1].error is not stop.error:  # what raised was no assignment
+                name = next(iter(bound(node)), header(node))
+                step = Step(name, None, None, seen, dict(space), error=stop.error, scope=self.scopes[-1], at=self.at)
+                self.note(step, ast.Name(name), space)
+            else:
+                raise
+
+    def execute(self, node: ast.stmt, space: dict[str, Any]) -> None:
         match node:
             case ast.Assign(targets=[target], value=value) if _is_place(target):
                 self.assign(node, target, value, space)
@@ -377,10 +403,12 @@ class _Interpreter:
         old = space.get(name)
         if isinstance(old, np.ndarray):
             copy = old.copy() if copy is None else copy
-            for step in self.steps:
+            _, last = self.kept.get(id(old), (old, 0))  # the steps before have their copy
+            for step in self.steps[last:]:
                 for key, x in step.space.items():
                     if x is old:
                         step.space[key] = copy
+            self.kept[id(old)] = old, len(self.steps)
 
     def changed(self, node: ast.stmt, target: ast.Subscript, value: ast.expr, space: dict[str, Any]) -> None:
         """Run `array[index] = value`: an assignment to the array; with a mask it is np.where(mask, value, array)."""
@@ -394,8 +422,7 @@ class _Interpreter:
         except Exception as raised:
             error, mask = raised, None
         where = _where(target, value, node) if isinstance(mask, np.ndarray) and mask.dtype == bool else None
-        place = ast.copy_location(ast.Name(name, ast.Store()), target)
-        self.note(Step(name, space[name], where, node, before, error=error), place, space)
+        self.note(Step(name, space[name], where, node, before, error=error), ast.Name(name), space)
 
     def note(self, step: Step, target: ast.expr, space: dict[str, Any]) -> None:
         """Keep a step, and go on with the true value where it is known."""
@@ -415,8 +442,11 @@ class _Interpreter:
                 step.known, result = True, true
         if step.error is not None and not step.known:
             raise _StopError(step.error)
-        space["__value"] = result
-        exec(_compiled(_assignment(target, "__value")), space)
+        if isinstance(target, ast.Name):
+            space[target.id] = result
+        else:
+            space["__value"] = result
+            exec(_compiled(_assignment(target, "__value")), space)
 
     def result(self, node: ast.Return, value: ast.expr, space: dict[str, Any]) -> Any:
         """Return what a function returns; in the outermost one, each named part is a step of its own."""

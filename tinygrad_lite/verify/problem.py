@@ -55,6 +55,7 @@ class Problem:
     statements: Sequence[Statement] = ()
     again: Callable[[ast.stmt, ast.stmt, int], Any] | None = None
     mended: Callable[[ast.stmt, ast.stmt], frozenset[Key]] | None = None
+    steps: int = 1  # that running the function again takes
     place: str = ""  # the dict of which the name is a key, or "return"
 
     @property
@@ -76,12 +77,15 @@ class Diagnosis:
     line: str
     kind: str
     statement: ast.stmt | None = None  # to blame, where it is not the line itself,
-    mends: frozenset[Key] = frozenset()  # and the keys of the lines that are right once it is
+    new: ast.stmt | None = None  # and stands in its place, once it is put right,
+    mends: frozenset[Key] = frozenset()  # and the keys of the lines that are right then
     cost: float = float("inf")  # how far-fetched the repair is
 
 
 def bound(node: ast.stmt) -> list[str]:
-    """Return the names that a statement gives values to: dX of `dX[:, i] += …`; of a loop, its variable."""
+    """Return the names that a statement gives values to: dX of `dX[:, i] += …` and `np.add.at(dX, …)`, i of `for i in …`."""
+    if isinstance(node, ast.Expr):
+        return [part.id for part in getattr(node.value, "args", [])[:1] if isinstance(part, ast.Name)]
     targets = getattr(node, "targets", [getattr(node, "target", None)])
     parts = [part for target in targets for part in getattr(target, "elts", [target])]
     while any(isinstance(part, ast.Subscript | ast.Attribute) for part in parts):

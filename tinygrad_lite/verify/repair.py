@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from .desk import Desk
-from .edits import Change, Edit, broadcasts, derivatives, edits, leaking, solved
+from .edits import Change, Edit, broadcasts, derivatives, edits, solved
 from .problem import Key, Statement, header
 from .scale import Law, rounded
 from .trees import binary, exchanged, parsed, positions, product, ready, simplified, text, whole_parts
 
 LINE, STATEMENTS, PAIRS, ANEW = 6_000, 3_000, 8_000, 5_000  # trees to be tried at most
+STEPS = 40  # of a function; in one that has more, fewer statements are tried
 NEARER = 0.2  # what an edit of another statement must be simpler by than one of the line
 FARTHEST = 2.0  # the cost of an edit of another statement; what is more far-fetched is a guess
 
@@ -107,26 +108,6 @@ def attempt(edit: Edit, desk: Desk, best: Repair | None = None) -> Repair | None
     return None
 
 
-def polished(repair: Repair, edit: Edit, desk: Desk, steps: int = 2) -> Repair:
-    """Return the repair with what is left of a wrong factor put right where it stands, if that is simpler."""
-    best = repair
-    for more in edits(edit.tree, desk, 1.25) if steps and not repair.law.trivial else ():
-        if more.cost >= repair.law.cost or more.changes[0].kind not in SCALING:
-            continue
-        both = Edit(more.tree, (*edit.changes, *more.changes), edit.cost + more.cost)
-        law = desk.law(more.tree)
-        if law is None or law.cost >= repair.law.cost:
-            continue
-        found = attempt(both, desk)
-        if found is not None:
-            found = polished(found, both, desk, steps - 1)
-            best = min(best, found, key=_rank)
-    return best
-
-
-SCALING = ("scale", "sign", "constant", "function", "extra")
-
-
 def _rank(repair: Repair) -> tuple[float, int]:
     return round(repair.cost, 3), len(text(repair.tree))
 
@@ -142,16 +123,16 @@ def holds(tree: Any, desk: Desk) -> bool:
     return True
 
 
-def repaired(desks: Sequence[Desk], count: int) -> Repair | None:
+def repaired(desks: Sequence[Desk], count: int, farthest: float = 9.0) -> Repair | None:
     """Return the best repair by one edit, or none, and a factor, on any of the desks."""
-    trials = [(edit, desk) for desk in desks for edit in _trials(desk)]
+    trials = [(edit, desk) for desk in desks for edit in _trials(desk) if edit.cost <= farthest]
     best: Repair | None = None
     for edit, desk in sorted(trials, key=lambda trial: trial[0].cost)[:count]:
         if best is not None and edit.cost > best.cost:
             break
         repair = attempt(edit, desk, best)
-        if repair is not None:
-            best = min(best or repair, polished(repair, edit, desk), key=_rank)
+        if repair is not None and repair.cost <= farthest:
+            best = min(best or repair, repair, key=_rank)
     return best
 
 
@@ -159,8 +140,6 @@ def _trials(desk: Desk) -> Iterator[Edit]:
     yield Edit(desk.line, (), 0.0)
     yield from edits(desk.line, desk)
     yield from solved(desk.line, desk)
-    if desk.statement is None:
-        yield from leaking(desk.line, desk)
 
 
 def pairs(desk: Desk) -> list[Repair]:
@@ -259,10 +238,11 @@ def search(desk: Desk, among: Collection[ast.stmt] = (), thorough: bool = True) 
         return None
     statements = [s for s in desk.problem.statements if not among or s.node in among]
     found = None if desk.line is None or among else repaired([desk], LINE)
-    if found is None or found.cost > 1.2:
-        other = repaired([Desk(desk.problem, s) for s in statements], STATEMENTS if thorough else STATEMENTS // 4)
-        if other is not None and other.cost <= (FARTHEST if found is None else min(FARTHEST, found.cost - NEARER)):
-            found = other
+    farthest = FARTHEST if found is None else min(FARTHEST, found.cost - NEARER)
+    if farthest > 0.4:
+        desks = [Desk(desk.problem, s) for s in statements]
+        count = STATEMENTS if thorough else STATEMENTS // 4
+        found = repaired(desks, count * STEPS // max(STEPS, desk.problem.steps), farthest) or found
     if found is None and desk.line is not None and not among and thorough:
         found = completed(desk) or next(iter(pairs(desk)), None) or synthesised(desk)
     return found

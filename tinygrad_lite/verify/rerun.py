@@ -19,6 +19,7 @@ class Recording(NamedTuple):
     tape: Tape
     steps: Sequence[tuple[Step, Any]]
     step: Step
+    case: Any
 
     def again(self, old: ast.stmt, new: ast.stmt) -> Any:
         """Return what the judged line gives with a new statement in the place of an old one.  Raises what it raises."""
@@ -64,10 +65,9 @@ def suspects(recording: Recording) -> list[ast.stmt]:
         return []
     known = {id(s.statement) for s, true in steps if true is not None}
     found: dict[int, ast.stmt] = {}
-    if step.expression is None or sum(s.statement is step.statement for s, _ in steps) > 1:
-        found[id(step.statement)] = (
-            own.statement
-        )  # it is run more than once: what it gave before the last time counts too
+    again = sum(s.statement is step.statement for s, _ in steps) > 1  # what it gave before the last time counts too
+    if step.expression is None or again or (step.error is not None and not step.known):
+        found[id(step.statement)] = own.statement
     around: dict[int, list[ast.stmt]] = defaultdict(list)
     for place in places:
         for inner in ast.walk(place.statement):
@@ -113,4 +113,4 @@ def given(statement: ast.stmt) -> list[str]:
     return sorted(read(statement)) if isinstance(statement, ast.Expr) else bound(statement)
 
 
-__all__ = ["Recording", "suspects"]
+__all__ = ["Recording", "given", "suspects"]

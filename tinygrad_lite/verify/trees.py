@@ -156,7 +156,7 @@ def _compare(node: Any, space: dict[str, Any], memo: Memo) -> Any:
     if len(node.ops) > 1:
         return _compiled(node, space, memo)
     left, right = evaluate(node.left, space, memo), evaluate(node.comparators[0], space, memo)
-    return COMPARISONS[type(node.ops[0])](left, right)
+    return OPERATORS[type(node.ops[0])](left, right)
 
 
 def _slice(node: Any, space: dict[str, Any], memo: Memo) -> Any:
@@ -169,43 +169,21 @@ def _compiled(node: Any, space: dict[str, Any], _memo: Memo) -> Any:
     return eval(compile(tree, "<repair>", "eval"), dict(space))
 
 
-OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.MatMult: operator.matmul,
-    ast.Pow: operator.pow,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-}
-UNARY: dict[type[ast.AST], Callable[[Any], Any]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Invert: operator.invert,
-    ast.Not: operator.not_,
-}
-COMPARISONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
-}
+OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.MatMult: operator.matmul, ast.Pow: operator.pow, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+    ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.USub: operator.neg, ast.UAdd: operator.pos,
+    ast.Invert: operator.invert, ast.Not: operator.not_, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt,
+    ast.LtE: operator.le, ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Is: operator.is_, ast.IsNot: operator.is_not,
+    ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
+}  # fmt: skip
 RULES: dict[type[ast.AST], Callable[[Any, dict[str, Any], Memo], Any]] = {
     ast.Name: _name,
     ast.Constant: lambda n, _space, _memo: n.value,
     ast.BinOp: lambda n, space, memo: OPERATORS[type(n.op)](
         evaluate(n.left, space, memo), evaluate(n.right, space, memo)
     ),
-    ast.UnaryOp: lambda n, space, memo: UNARY[type(n.op)](evaluate(n.operand, space, memo)),
+    ast.UnaryOp: lambda n, space, memo: OPERATORS[type(n.op)](evaluate(n.operand, space, memo)),
     ast.Attribute: lambda n, space, memo: getattr(evaluate(n.value, space, memo), n.attr),
     ast.Subscript: lambda n, space, memo: evaluate(n.value, space, memo)[evaluate(n.slice, space, memo)],
     ast.Tuple: lambda n, space, memo: tuple(evaluate(e, space, memo) for e in n.elts),
