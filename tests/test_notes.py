@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import tinygrad_lite as tl
 from tinygrad_lite.cli import main
 from tinygrad_lite.notes.check import NotesError, check, check_file
 
@@ -240,6 +241,54 @@ def test_a_model_file_says_what_the_notes_do_not():
     assert check(FORWARD + BACKWARD, TwoLayer).ok
     (row,) = [r for r in check(FORWARD.replace("A1 + b2", "A1") + BACKWARD, TwoLayer).rows if r.verdict != "right"]
     assert (row.name, row.verdict) == ("Z2", "wrong")
+
+
+def test_a_model_of_layers_has_the_names_that_derive_gives_them():
+    from models.deep_mlp import DeepMLP
+
+    page = str(tl.derive(DeepMLP()))
+    assert check(page, DeepMLP).ok
+    (row,) = [r for r in check(page.replace("W3ᵀ dZ3", "W3 dZ3"), DeepMLP).rows if r.verdict not in FINE]
+    assert (row.name, row.verdict) == ("dZ2", "wrong")
+
+
+def test_a_model_that_is_no_network_of_notes_is_refused():
+    from models.char_transformer import CharTransformer
+
+    with pytest.raises(NotesError, match="derive"):
+        check(FORWARD, CharTransformer)
+
+
+@pytest.mark.parametrize(
+    "line", ["dZ1 = A1 - dW1", "dZ1 = W2^T dZ2 * dW1", "dZ2 = A2 - dW2", "dZ2 = dZ1^T dZ2", "dW2 = dZ2 dW2^T"]
+)
+def test_a_line_that_reads_a_later_gradient_is_wrong_itself(line):
+    target = line[:4]
+    backward = [line if old.startswith(target) else old for old in BACKWARD.splitlines()]
+    (row,) = [row for row in check(FORWARD + "\n".join(backward)).rows if row.verdict not in FINE]
+    assert (row.name, row.verdict) == (target.strip(), "wrong")
+    assert "given" not in row.reason
+    assert "_" not in row.reason
+
+
+def test_a_loss_with_1_over_m_tells_that_the_only_gradient_lacks_it():
+    page = "Z1 = W1 X\nA1 = ReLU(Z1)\nJ = 1/(2m) Σ (A1 − Y)²\ndZ1 = (A1 − Y) ⊙ ReLU'(Z1)\ndW1 = dZ1 Xᵀ (3×4)"
+    (row,) = [row for row in check(page).rows if row.verdict not in FINE]
+    assert (row.name, row.fix) == ("dW1", "dW1 = 1/m dZ1 Xᵀ")
+
+
+def test_a_chain_of_equations_defines_each_of_its_names():
+    page = "z1 = W1 x + b1\ny_hat = a1 = σ(z1)\ndz1 = a1 - y\ndW1 = 1/m dz1 x^T"
+    report = check(page)
+    assert {row.verdict for row in report.rows} <= {*FINE}
+    assert "A1 = σ(Z1)" in report.notes[0]
+
+
+def test_a_power_may_be_a_layer():
+    lines = [r"z^1 = W^1 x + b^1", r"a^1 = \sigma(z^1)", r"C = \frac12 \sum (a^1 - y)^2"]
+    lines.append(r"\delta^1 = (a^1 - y) \odot \sigma'(z^1)")
+    page = "\n\n".join(f"${line}$" for line in lines)
+    assert {row.verdict for row in check(page).rows} <= {*FINE}
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..derive.derivation import Equations, equations
 from ..derive.expression import Name, write
-from ..nn import Module
 from .document import read
 from .judge import SCALES, Judge, judged
 from .network import LABELS
@@ -46,9 +46,7 @@ def check(text: str, model: Any = None) -> NotesReport:
         raise NotesError(
             "there is no equation in the notes; write them as W = …, in $…$, $$…$$, or on lines of their own"
         )
-    if isinstance(model, type) and issubclass(model, Module):
-        model = model()
-    page = Page(items, text, model)
+    page = Page(items, text, None if model is None else _derived(model))
     with np.errstate(all="ignore"):
         judge = judged(page) if page.equations else None
         found = verdicts(page, judge) if judge is not None else {}
@@ -89,6 +87,20 @@ def check_file(path: str | os.PathLike[str], model: Any = None) -> NotesReport:
     return NotesReport(report.rows, report.notes, text, path.stem)
 
 
+def _derived(model: Any) -> Equations:
+    """Return the equations of a model.  Raises NotesError where they are no network of data X and labels Y."""
+    try:
+        found = equations(model() if isinstance(model, type) else model)
+    except TypeError as error:
+        raise NotesError(f"the model cannot be read: {error}") from None
+    if not Page((), "", found).candidates():
+        raise NotesError(
+            f"{found.title} has no forward pass that notes can be held against: it takes X, its loss(X, Y) the labels Y, "
+            "and between them are equations such as Z1 = W1 X + b1; `tinygrad-lite derive` prints those that it has"
+        )
+    return found
+
+
 def _joined(items: list[Item], text: str) -> list[Item]:
     """Join the sizes that stand on one line without an equation between them."""
     found: list[Item] = []
@@ -117,8 +129,8 @@ def _notes(judge: Judge | None, page: Page) -> list[str]:
     if judge is None:
         return ["no network could be made of these notes"]
     network = judge.network
-    if network.module is not None:
-        return [f"network: {type(network.module).__name__}, as in its file"]
+    if network.model:
+        return [f"network: {network.model}, as in its file"]
     given = [
         f"{n} = {write(t)}"
         for n, t in network.definitions.items()

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from .. import ops
-from ..derive.expression import Apply, Expression, Name, Number, parts_of
+from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
 from ..op import ARRAYS, REGISTRY, recording
 
 Array = Any
@@ -148,6 +148,15 @@ def function(op: str) -> Callable[..., Any]:
     return on_both
 
 
+def renamed(tree: Expression, names: Mapping[str, str]) -> Expression:
+    """Return an expression with other names."""
+
+    def rule(part: Expression) -> Expression | None:
+        return Name(names[part.text], part.scalar) if isinstance(part, Name) and part.text in names else None
+
+    return replaced(tree, rule)
+
+
 # --- Python -----------------------------------------------------------------------------------------------------------
 
 OPERATORS: dict[str, type[ast.operator]] = {
@@ -260,5 +269,7 @@ def _expression(node: ast.expr, scalars: set[str]) -> Expression:
 
 def _called(op: str, parts: list[Expression], keywords: list[ast.keyword]) -> Expression:
     """Return an op without its axis, which follows from the shapes, as in the notes."""
+    if not parts:
+        raise _UnreadableError
     params = [(k.arg, k.value.value) for k in keywords if isinstance(k.value, ast.Constant)]
     return Apply(op, tuple(parts), tuple((k, v) for k, v in params if k and k not in ("axis", "keepdims")))

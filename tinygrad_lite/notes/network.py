@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeGuard
@@ -13,15 +13,14 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
-from ..nn import Module
 from ..op import REGISTRY
 from ..verify.cases import Case, Space, Spec, one_hot, space_of
 from ..verify.truth import Loss, Truth, with_labels
-from .formula import SUMS, Scope, evaluate, function, read
+from .formula import PRODUCTS, SUMS, Scope, evaluate, renamed
 
 Array = Any
 M = Name("m", scalar=True)
-MOST = 12  # layers
+MOST, CASES = 12, 20  # layers; cases that a line must be right in
 DATA, LABELS, SAMPLES, RATE = "X", "Y", "m", "alpha"
 
 
@@ -85,7 +84,8 @@ class Network:
     samples: str = SAMPLES  # the size, or "1"
     cyclic: tuple[str, ...] = ()  # defined by one another, and so by nothing
     total: bool = False  # J is the sum over the samples, not the mean
-    module: Module | None = None
+    model: str = ""  # the name of the model file that says what it is
+    sizes: dict[str, str] = field(default_factory=dict)  # that it has there
     changed: dict[str, Expression] = field(default_factory=dict)  # definitions that cannot be meant as they are written
     odd: float = 0.0  # how many equations are kept although they are unlike the others
     assumed: dict[str, Expression] = field(default_factory=dict)
@@ -99,10 +99,10 @@ class Network:
         kind = {CROSS: "one_hot", BINARY: "binary"}.get(name, "real")
         return replace(self, cost=cost, cost_name=name, labels=kind)
 
-    @property
-    def arguments(self) -> list[str]:
-        """The names of the data, the labels and the parameters."""
-        return list(self.axes)
+    def of_one_sample(self) -> Network:
+        """Return the network with a single sample."""
+        axes = {n: (a.replace(SAMPLES, "1"), b.replace(SAMPLES, "1")) for n, (a, b) in self.axes.items()}
+        return replace(self, axes=axes, samples="1")
 
     @property
     def rows(self) -> bool:
@@ -111,9 +111,7 @@ class Network:
 
     @property
     def loss(self) -> Any:
-        """The loss as `verify` takes it: a module, or a function of tensors that bear the names of the page."""
-        if self.module is not None:
-            return self.module
+        """The loss as a function of tensors that bear the names of the page."""
 
         def loss(**arrays: Any) -> Any:
             for name, x in arrays.items():
@@ -130,38 +128,26 @@ class Network:
                 values[name] = value
             return evaluate(self.cost, values)
 
-        parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in self.arguments]
+        parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in self.axes]
         loss.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return loss
 
-    @property
-    def shapes(self) -> dict[str, Spec]:
-        """The shapes of the arguments, as `verify` takes them."""
-        if self.module is not None:
-            return {}
-        found = {name: Spec(axes) for name, axes in self.axes.items()}
-        if self.labels == "one_hot":
-            found[LABELS] = one_hot(" ".join(self.axes[LABELS]), 1 if self.rows else 0)
-        else:
-            found[LABELS] = Spec(self.axes[LABELS], self.labels)
-        return found
-
     def space(self) -> Space:
         """Return the space that cases are drawn from."""
+        shapes = {name: Spec(axes) for name, axes in self.axes.items()}
+        one_each = one_hot(" ".join(self.axes[LABELS]), 1 if self.rows else 0)
+        shapes[LABELS] = one_each if self.labels == "one_hot" else Spec(self.axes[LABELS], self.labels)
         known = Loss(self.loss)
-        space = space_of(known.function, known.module, list(dict.fromkeys([*known.arguments, *known.own])), self.shapes)
-        return with_labels(space, known, set(self.shapes))
+        return with_labels(space_of(known.function, None, known.arguments, shapes), known, set(shapes))
 
     def activation(self, argument: Expression, layer: str = "") -> str | None:
         """Return the activation of a layer, or of the layer that an argument belongs to."""
-        by_layer = {split(name)[2]: tree.op for name, tree in self.definitions.items() if _activates(tree)}
-        if layer in by_layer:
-            return by_layer[layer]
-        own = {tree.inputs[0]: tree.op for tree in self.definitions.values() if _activates(tree)}
-        if argument in own:
-            return own[argument]
+        own = [(split(name)[2], tree) for name, tree in self.definitions.items() if _activates(tree)]
+        by_layer = {at: tree.op for at, tree in own if isinstance(tree, Apply)}
+        by_argument = {tree.inputs[0]: tree.op for _, tree in own if isinstance(tree, Apply)}
         layers = [split(name)[2] for name in names_in(argument) if split(name)[2]]
-        return by_layer.get(layers[0]) if layers else next(iter(by_layer.values()), None)
+        found = by_layer.get(layer) or by_argument.get(argument)
+        return found or (by_layer.get(layers[0]) if layers else next(iter(by_layer.values()), None))
 
 
 @dataclass(frozen=True)
@@ -188,22 +174,18 @@ class Sample:
     def values(self, scale: str = "per sample") -> dict[str, Array]:
         """Return all values by name; the gradients of inner tensors on a scale."""
         m = self.m if scale == "per sample" else 1
-        inner = set(self.truth.gradients) - set(self.space.parameters)
-        slopes = {f"d{name}": g * (m if name in inner else 1) for name, g in self.truth.gradients.items()}
-        plain: dict[str, Array] = (
-            dict.fromkeys(self.network.scalars, float(self.m)) | {RATE: 0.37} | self.network.constants
-        )
-        found = plain | self.truth.values | self.arguments | slopes
+        slopes = {f"d{n}": g * (1 if n in self.space.parameters else m) for n, g in self.truth.gradients.items()}
+        plain: dict[str, Array] = dict.fromkeys(self.network.scalars, float(self.m)) | {RATE: 0.37}
+        found = plain | self.network.constants | self.truth.values | self.arguments | slopes
         for name, tree in self.network.definitions.items():  # A0 for X
-            if isinstance(tree, Name) and tree.text in found:
-                found[name] = found[tree.text]
-                if f"d{tree.text}" in found:
-                    found[f"d{name}"] = found[f"d{tree.text}"]
+            if isinstance(tree, Name):
+                pairs = (name, tree.text), (f"d{name}", f"d{tree.text}")
+                found |= {own: found[other] for own, other in pairs if other in found}
         return found
 
-    def scope(self, scale: str = "per sample") -> Scope:
+    def scope(self) -> Scope:
         """Return the values as a scope for formulas."""
-        return Scope(self.values(scale), self.m)
+        return Scope(self.values(), self.m)
 
 
 def sample(network: Network) -> Sample | None:
@@ -211,12 +193,27 @@ def sample(network: Network) -> Sample | None:
     try:
         space = network.space()
         sizes = dict(zip(space.names, [4, 5, 3, 6, 7, 8, 9, 10, 12, 13, 14, 15], strict=False))
-        sizes |= dict.fromkeys(space.samples[:1], 11)
-        case = Case(sizes, seed=1)
-        arguments = space.draw(case)
-        return Sample(network, space, case, Loss(network.loss)(arguments), arguments)
+        return _at(network, space, Case(sizes | dict.fromkeys(space.samples[:1], 11), seed=1))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         return None
+
+
+def others(base: Sample) -> list[Sample]:
+    """Return what is true in other cases: distinct and equal sizes, sizes of 1, and some at random."""
+    rng, space = np.random.default_rng(0), base.space
+    cases = [
+        case for case in space.guaranteed() if case.scale == 1 and case.dtype == np.float64 and case.why != "on a kink"
+    ]
+    sizes = [
+        {n: int(rng.integers(1 + (n in space.classes), 7)) for n in space.names} for _ in range(CASES - len(cases))
+    ]
+    cases += [Case(drawn, 100 + seed) for seed, drawn in enumerate(sizes)]
+    return [_at(base.network, space, case) for case in cases]
+
+
+def _at(network: Network, space: Space, case: Case) -> Sample:
+    arguments = space.draw(case)
+    return Sample(network, space, case, Loss(network.loss)(arguments), arguments)
 
 
 def _activates(tree: Expression) -> TypeGuard[Apply]:
@@ -254,40 +251,51 @@ def build(equations: Mapping[str, Expression], mentioned: Iterable[str], errors:
     end, as in the notes' own network 784 → 10 → 10; the last Z is the output where an error is computed of it (`errors`).
     """
     known = set(mentioned) | set(equations) | {name for tree in equations.values() for name in names_in(tree)}
-    found: list[Network] = []
-    for style in _styles(equations, known):
-        found += _built(equations, known, style, errors)
-    return found
+    return [network for style in _styles(equations, known) for network in _built(equations, known, style, errors)]
 
 
-def _built(equations: Mapping[str, Expression], known: set[str], style: Style, errors: set[str]) -> list[Network]:
+def _built(equations: Mapping[str, Expression], known: set[str], style: Style, errors: set[str]) -> Iterator[Network]:
     layers = _layers(known, style)
-    bare = (style.W, style.b, style.Z, style.A)
     written = {n: t for n, t in equations.items() if n != DATA}
     aliases = _aliases(written, known, style)
     complete = _complete(written, known, aliases, style)
-    if not complete:
-        written = {n: t for n, t in written.items() if n not in bare or layers == [""]}
+    if not complete and layers != [""]:
+        written = {n: t for n, t in written.items() if n not in (style.W, style.b, style.Z, style.A)}
     template = _template(written, known, style, layers, errors)
-    assumed = {name: tree for name, tree in template.items() if name not in written and not complete}
+    assumed = {} if complete else {name: tree for name, tree in template.items() if name not in written}
     base = {**{n: Name(t) for n, t in aliases.items() if n not in written}, **written, **assumed}
-    deviating = [n for n, tree in written.items() if n in template and not _same(tree, template[n], base)]
-    choices: list[list[str]] = [[], *[[n] for n in deviating], *([deviating] if len(deviating) > 1 else [])]
     said = tuple(f"{name} is taken to be {other}" for name, other in aliases.items() if name != "A0")
-    found = []
-    for names in choices:
-        changed = {name: template[name] for name in names}
+    meant = {n: template[n] for n, t in written.items() if n in template and not _same(t, template[n], base)}
+    meant |= {n: _bare(t) for n, t in written.items() if n not in template and _bare(t) != t}
+    odd = [n for n in meant if len(layers) > 1 or _bare(written[n]) != written[n]]
+    one_each = [{n: t} for n, t in meant.items()]
+    for changed in [{}, *one_each, *_exchanged(written, known), *([meant] if len(meant) > 1 else [])]:
         network = _network(base | changed, style, known, errors)
-        kept = [n for n in deviating if n not in names and (len(layers) > 1 or _unusual(written[n]))]
         if network is not None:
-            odd = len(kept) + 0.5 * len(changed)
-            found.append(replace(network, assumed=assumed, changed=changed, said=said, odd=odd))
-    return found
+            price = len(set(odd) - set(changed)) + 0.5 * len(changed)
+            yield replace(network, assumed=assumed, changed=changed, said=said, odd=price)
 
 
-def _unusual(tree: Expression) -> bool:
-    """Whether a definition has another form than W X + b or an activation."""
-    return any(isinstance(p, Number) or (isinstance(p, Apply) and p.op in ("neg", "sub")) for p in parts_of(tree))
+def _bare(tree: Expression) -> Expression:
+    """Return a definition without the numbers and the signs before its parts."""
+
+    def rule(part: Expression) -> Expression | None:
+        match part:
+            case Apply("mul", (Number(), x)) | Apply("neg", (x,)):
+                return x
+            case Apply("sub", (a, b)):
+                return Apply("add", (a, b))
+        return None
+
+    return replaced(tree, rule)
+
+
+def _exchanged(written: Mapping[str, Expression], known: set[str]) -> Iterator[dict[str, Expression]]:
+    """Yield definitions with another parameter, where one is read twice and one of the same letter never."""
+    reads = Counter(n for t in written.values() for n in set(names_in(t)))
+    for own, other in ((n, o) for n in reads for o in sorted(known - set(reads)) if reads[n] > 1 and f"d{o}" in known):
+        if split(own)[1] == split(other)[1] and own not in written:
+            yield from ({n: renamed(t, {own: other})} for n, t in written.items() if own in names_in(t))
 
 
 def _complete(written: dict[str, Expression], known: set[str], aliases: dict[str, str], style: Style) -> bool:
@@ -315,29 +323,26 @@ def _styles(equations: Mapping[str, Expression], known: set[str]) -> list[Style]
     """Read the style off the equations with a product: that of most of them first."""
     style = Style()
     for target, tree in equations.items():
-        if _activates(tree) and isinstance(tree.inputs[0], Name):
-            if split(target)[2]:
-                style = replace(style, A=split(target)[1])
-            style = replace(style, Z=split(tree.inputs[0].text)[1])
-    hidden = [p.op for t in equations.values() for p in parts_of(t) if _activates(p)]
-    style = replace(style, hidden=next((op for op in hidden if op in REGISTRY and op != "softmax"), "relu"))
-    products = [next((p for p in parts_of(t) if _linear(p)), None) for t in equations.values()]
+        if isinstance(tree, Apply) and _activates(tree) and isinstance(tree.inputs[0], Name):
+            style = replace(style, Z=split(tree.inputs[0].text)[1], A=split(target)[1] if split(target)[2] else style.A)
+    parts = [list(parts_of(tree)) for tree in equations.values()]
+    hidden = [p.op for some in parts for p in some if isinstance(p, Apply) and _activates(p)]
     seen: Counter[tuple[str, bool, bool]] = Counter()
-    for product in products:
-        if isinstance(product, Apply):
-            left, right = product.inputs
-            on_left = _is_weight(left) or not _is_weight(right)
-            weight = left if on_left else right
-            seen[split(names_in(weight)[0])[1], on_left, not isinstance(weight, Name)] += 1
-    bias = not seen or any(split(name)[1] == style.b for name in known)
-    found = [
-        replace(style, W=W, left=left, transposed=turned, bias=bias) for (W, left, turned), _ in seen.most_common(2)
-    ]
-    return found or [style]
+    for product in filter(None, (next(filter(_linear, some), None) for some in parts)):
+        left, right = product.inputs if isinstance(product, Apply) else ()
+        on_left = _is_weight(left) or not _is_weight(right)
+        weight = left if on_left else right
+        seen[split(names_in(weight)[0])[1], on_left, not isinstance(weight, Name)] += 1
+    style = replace(
+        style, bias=not seen or any(split(name)[1] == style.b for name in known),
+        hidden=next((op for op in hidden if op in REGISTRY and op != "softmax"), "relu"),
+    )  # fmt: skip
+    most = seen.most_common(2)
+    return [replace(style, W=W, left=left, transposed=turned) for (W, left, turned), _ in most] or [style]
 
 
 def _linear(part: Expression) -> bool:
-    return isinstance(part, Apply) and part.op in ("matmul", "mul", "dot") and len(part.inputs) == 2 and all(
+    return isinstance(part, Apply) and part.op in PRODUCTS and len(part.inputs) == 2 and all(
         isinstance(side, Name) or (isinstance(side, Apply) and side.op == "transpose") for side in part.inputs
     )  # fmt: skip
 
@@ -349,21 +354,24 @@ def _is_weight(side: Expression) -> bool:
 def _aliases(written: dict[str, Expression], known: set[str], style: Style) -> dict[str, str]:
     """Find names that stand for others: A0 for X, another letter for the labels, a misread letter for Z1."""
     found: dict[str, str] = {}
-    if f"{style.A}0" in known and written.get(f"{style.A}0", Name(DATA)) == Name(DATA):
-        found[f"{style.A}0"] = DATA
-    for name, tree in list(written.items()):
-        if name == f"{style.A}0" and isinstance(tree, Name) and tree.text != DATA and tree.text not in written:
-            found[tree.text] = DATA
+    first = f"{style.A}0"
+    data = written.get(first, Name(DATA))
+    if data == Name(DATA):
+        found |= {first: DATA} if first in known else {}
+    elif isinstance(data, Name) and data.text not in written:
+        found[data.text] = DATA
     for target, tree in written.items():
-        if not (_activates(tree) and isinstance(tree.inputs[0], Name)):
-            continue
-        argument, layer = tree.inputs[0].text, split(target)[2]
-        usual = style.Z + layer
-        if argument not in written and usual not in written and argument != usual and split(argument)[2] == layer:
-            found[argument] = usual
-    for name in known - {LABELS} if LABELS not in known else ():
-        if re.fullmatch(rf"(?:{LABELS}|T|y_?true)_?\d+|T|y_?true|labels?|targets?", name) and name not in written:
-            found[name] = LABELS
+        if isinstance(tree, Apply) and _activates(tree) and isinstance(tree.inputs[0], Name):
+            argument, layer = tree.inputs[0].text, split(target)[2]
+            if (
+                not {argument, style.Z + layer} & {*written}
+                and argument != style.Z + layer
+                and split(argument)[2] == layer
+            ):
+                found[argument] = style.Z + layer
+    if LABELS not in known:
+        labels = rf"(?:{LABELS}|T|y_?true)_?\d+|T|y_?true|labels?|targets?"
+        found |= {name: LABELS for name in known if re.fullmatch(labels, name) and name not in written}
     return found
 
 
@@ -375,47 +383,35 @@ def _template(
     before = DATA
     for layer in layers:
         Z, last = style.Z + layer, layer == layers[-1]
-        own = [n for n, t in written.items() if n != Z and _is_output(t, Z)] or [style.A + layer]
-        A = style.A + layer if style.A + layer in written else own[0]
-        tree = written.get(A)
-        if tree is not None and _activates(tree) and not isinstance(tree.inputs[0], Name):  # σ(W X + b)
+        own = [n for n, t in written.items() if n != Z and (t == Name(Z) or (_activates(t) and t.inputs[0] == Name(Z)))]
+        A = own[0] if own and style.A + layer not in written else style.A + layer
+        tree = written.get(A, NOTHING)
+        if _activates(tree) and not isinstance(tree.inputs[0], Name):  # σ(W X + b)
             written.setdefault(Z, tree.inputs[0])
             written[A] = tree = Apply(tree.op, (Name(Z),))
         found[Z] = style.linear(layer, before)
-        inside = [p.op for p in parts_of(tree) if _activates(p) and p.op in REGISTRY] if tree else []
-        op = inside[0] if inside else None
-        raw = last and Z in errors and A not in known
-        if op is None and not raw:
-            op = "softmax" if last else style.hidden
+        ops = [p.op for p in parts_of(tree) if _activates(p) and p.op in REGISTRY]
         if isinstance(tree, Name):
             found[A] = Name(Z)
-        elif op is not None:
-            found[A] = Apply(op, (Name(Z),))
+        elif ops or not (last and Z in errors and A not in known):  # else Z itself is the output
+            found[A] = Apply(ops[0] if ops else "softmax" if last else style.hidden, (Name(Z),))
         before = A if A in found else Z
     return found
 
 
-def _is_output(tree: Expression, Z: str) -> bool:
-    return tree == Name(Z) or (_activates(tree) and tree.inputs[0] == Name(Z))
-
-
 def _same(a: Expression, b: Expression, base: Mapping[str, Expression]) -> bool:
-    """Whether two equations are the same but for aliases, signs of products and the order of a sum."""
+    """Whether two equations are the same but for aliases, signs of products, axes and the order of a sum."""
 
-    def plain(tree: Expression) -> Expression:
-        def rule(part: Expression) -> Expression | None:
-            if isinstance(part, Name) and isinstance(base.get(part.text), Name):
-                return base[part.text]
-            if isinstance(part, Apply) and part.op in ("mul", "dot"):
-                return Apply("matmul", part.inputs)
-            if isinstance(part, Apply) and part.op == "add":
-                return Apply("add", tuple(sorted(part.inputs, key=repr)))
-            return None
+    def rule(part: Expression) -> Expression | None:
+        match part:
+            case Name(text) if isinstance(base.get(text), Name):
+                return base[text]
+            case Apply(op, inputs):
+                inputs = tuple(sorted(inputs, key=repr)) if op == "add" else inputs
+                return Apply("matmul" if op in PRODUCTS else op, inputs)
+        return None
 
-        return replaced(tree, rule)
-
-    a, b = (replaced(t, lambda p: Apply(p.op, p.inputs) if isinstance(p, Apply) else None) for t in (a, b))
-    return plain(a) == plain(b)
+    return replaced(a, rule) == replaced(b, rule)
 
 
 def _network(base: dict[str, Expression], style: Style, known: set[str], errors: set[str]) -> Network | None:
@@ -441,24 +437,10 @@ def _network(base: dict[str, Expression], style: Style, known: set[str], errors:
     if axes is None:
         return None
     counts = [n for n in sorted(known) if n in ("N", "n", "M", "B") and SAMPLES not in known]
-    definitions = {n: shapes.settled(t) for n, t in ordered.items()}
-    rows = axes[DATA][0] == SAMPLES
-    definitions = {n: _with_axis(t, 1 if rows else 0) for n, t in definitions.items()}
+    definitions = {n: shapes.settled(t, 1 if axes[DATA][0] == SAMPLES else 0) for n, t in ordered.items()}
     network = Network(definitions, axes, output, scalars=(SAMPLES, *counts[:1]), cyclic=cyclic)
     out = definitions[output]
-    standard = STANDARD.get(out.op if isinstance(out, Apply) else "", [HALF])
-    return network.with_loss(standard[0])
-
-
-def _with_axis(tree: Expression, axis: int) -> Expression:
-    def rule(part: Expression) -> Expression | None:
-        if isinstance(part, Apply) and part.op in ("softmax", "log_softmax"):
-            return Apply(part.op, part.inputs, (("axis", axis),))
-        if isinstance(part, Apply) and part.op in SUMS and not part.params:  # e^Z / Σ e^Z
-            return Apply(part.op, part.inputs, (("axis", axis), ("keepdims", True)))
-        return None
-
-    return replaced(tree, rule)
+    return network.with_loss(STANDARD.get(out.op if isinstance(out, Apply) else "", [HALF])[0])
 
 
 def _is_tensor(tree: Expression) -> bool:
@@ -513,7 +495,7 @@ class _Shapes:
         tensors = [s for s in shapes if s is not None]
         if tree.op == "transpose" and tensors:
             return tensors[0][::-1]
-        if tree.op in ("matmul", "dot", "mul") and len(tensors) == 2 and self.is_product(tree):
+        if tree.op in PRODUCTS and len(tensors) == 2 and self.is_product(tree):
             a, b = tensors
             self.parent[self.find(a[1])] = self.find(b[0])
             return a[0], b[1]
@@ -528,12 +510,16 @@ class _Shapes:
             self.equal(tensors[0], other_shape)
         return tensors[0] if tensors else None
 
-    def settled(self, tree: Expression) -> Expression:
-        """Make every product definite."""
+    def settled(self, tree: Expression, axis: int) -> Expression:
+        """Make every product definite, and every sum and softmax one over an axis."""
 
         def rule(part: Expression) -> Expression | None:
-            if isinstance(part, Apply) and part.op in ("matmul", "mul", "dot"):
+            if isinstance(part, Apply) and part.op in PRODUCTS:
                 return Apply("matmul" if self.is_product(part) else "mul", part.inputs)
+            if isinstance(part, Apply) and part.op in ("softmax", "log_softmax"):
+                return Apply(part.op, part.inputs, (("axis", axis),))
+            if isinstance(part, Apply) and part.op in SUMS and not part.params:  # e^Z / Σ e^Z
+                return Apply(part.op, part.inputs, (("axis", axis), ("keepdims", True)))
             return None
 
         return replaced(tree, rule)
@@ -569,4 +555,4 @@ class _Shapes:
         return found
 
 
-__all__ = ["Network", "Sample", "build", "function", "names_in", "read", "sample", "split"]
+__all__ = ["Network", "Sample", "build", "names_in", "others", "sample", "split"]

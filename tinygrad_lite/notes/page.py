@@ -9,11 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
-from ..derive.expression import Apply, Expression, Name, parts_of, replaced
-from ..nn import Module
+from ..derive.derivation import Equations
+from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
 from ..op import REGISTRY
-from ..verify.truth import Loss
-from .formula import SUMS, identifier, read
+from .formula import SUMS, identifier, read, renamed
 from .network import (
     BINARY,
     CROSS,
@@ -31,48 +30,56 @@ from .network import (
     names_in,
     sample,
     split,
-)  # fmt: skip
+)
 from .statement import Item, Statement
 
+MANY = 40  # networks to be tried at most
 
-def is_update(statement: Statement) -> bool:
+
+def is_update(s: Statement) -> bool:
     """Whether an equation says how a parameter changes."""
-    own = split(statement.target)
-    if own[0] or own[1] in ("Z", "A", "J", "L"):
-        return False
-    names = [name for side in statement.sides for name in names_in(side)]
-    return statement.update or RATE in names or (statement.target in names and any(split(n)[0] for n in names))
+    gradient, letters, _ = split(s.target)
+    own = [name for side in s.sides for name in names_in(side)]
+    steps = s.update or RATE in own or (s.target in own and any(split(n)[0] for n in own))
+    return steps and not gradient and letters not in ("Z", "A", "J", "L")
+
+
+def names_of(s: Statement) -> list[str]:
+    """Return all names in an equation."""
+    return [s.target, *(name for side in s.sides for name in names_in(side))]
 
 
 @dataclass(eq=False)
 class Page:
-    """The equations of a page, sorted: forward, the loss, gradients, updates, and what remains."""
+    """The equations of a page, sorted: forward, the loss, gradients, updates; `model` has those of a model file."""
 
     items: Sequence[Item]
     text: str
-    model: Module | None = None
+    model: Equations | None = None
 
     @cached_property
     def equations(self) -> list[tuple[int, Statement]]:
-        """Return the equations by item; one of a layer l is there once for each layer."""
+        """Return the equations by item: one of a layer l once for each layer, a = b = f(c) as a = b and b = f(c)."""
         found = [(i, item.statement) for i, item in enumerate(self.items) if item.statement is not None]
-        layers = [int(split(n)[2]) for _, s in found for n in _names(s) if split(n)[2] and not GENERAL.fullmatch(n)]
+        layers = [int(split(n)[2]) for _, s in found for n in names_of(s) if split(n)[2] and not GENERAL.fullmatch(n)]
         last = min(max(layers, default=0) or 2, MOST)
-        return [(i, one) for i, s in found for one in general(s, last)]
+        every = [(i, one) for i, s in found for one in general(s, last)]
+        targets = {s.target for _, s in every}
+
+        def rule(part: Expression) -> Expression | None:  # a² for the a of the second layer, where there is no a
+            match part:
+                case Apply("pow", (Name(text), Number(layer))) if text not in targets and f"{text}{layer}" in targets:
+                    return Name(f"{text}{layer}")
+            return None
+
+        every = [(i, replace(s, sides=tuple(replaced(side, rule) for side in s.sides))) for i, s in every]
+        return [(i, one) for i, s in every for one in _unchained(s, targets)]
 
     @cached_property
     def mentioned(self) -> set[str]:
         """Return all names of tensors on the page."""
-        found = set()
-        for _, s in self.equations:
-            found |= {s.target, *(n for side in s.sides for n in names_in(side))}
+        found = {name for _, s in self.equations for name in names_of(s)}
         return found | {name[1:] for name in found if split(name)[0]}
-
-    @cached_property
-    def last(self) -> str:
-        """Return the last layer."""
-        layers = [int(split(n)[2]) for n in self.mentioned if split(n)[2]]
-        return str(max(layers)) if layers else "-"
 
     @cached_property
     def functions(self) -> dict[str, str]:
@@ -80,13 +87,11 @@ class Page:
         signs = {"σ": "sigmoid", "sigma": "sigmoid"}
         found = {m[1]: signs.get(m[2].lower(), m[2].lower()) for m in NAMED.finditer(self.text)}
         for _, s in self.equations:
-            calls = [side for side in s.sides if isinstance(side, Apply) and len(side.inputs) == 1]
-            if (m := re.fullmatch(r"(\w)\((\w+)\)", s.target)) is not None:  # g(Z1) = ReLU(Z1)
-                calls.append(Apply(m[1], (Name(m[2]),)))
-            ops = [call.op for call in calls if call.op in REGISTRY]
-            for call in calls:
-                if call.op not in REGISTRY and not call.op.endswith("'") and ops:
-                    found.setdefault(call.op, ops[0])
+            calls = [side.op for side in s.sides if isinstance(side, Apply) and len(side.inputs) == 1]
+            if m := re.fullmatch(r"(\w)\(\w+\)", s.target):
+                calls.append(m[1])
+            for op in [op for op in calls if op in REGISTRY][:1]:
+                found |= {call: op for call in calls if call not in REGISTRY and "'" not in call and call not in found}
         return found
 
     @cached_property
@@ -94,102 +99,100 @@ class Page:
         """Return the definitions: of each tensor, the first equation that says how it is computed."""
         found: dict[str, Expression] = {}
         for _, s in self.equations:
-            if not self.is_forward(s) or s.target in found or not s.sides:
-                continue
-            sides = [self.plain(side, s.target) for side in s.sides]
-            known = [
-                side for side in sides if all(not isinstance(p, Apply) or p.op in REGISTRY for p in parts_of(side))
-            ]
-            if known:
-                found[s.target] = known[0]
+            for side in s.sides if self.is_forward(s) and s.target not in found else ():
+                tree = self.plain(side, s.target)
+                if all(not isinstance(p, Apply) or p.op in REGISTRY for p in parts_of(tree)):
+                    found.setdefault(s.target, tree)
         return found
-
-    def forward_statements(self) -> list[Statement]:
-        """Return the equations that say how a tensor is computed."""
-        return [s for _, s in self.equations if self.is_forward(s)]
 
     def is_forward(self, s: Statement) -> bool:
         """Whether an equation says how a tensor is computed from others."""
-        letters = split(s.target)[1]
-        computed = not split(s.target)[0] and s.target not in (DATA, LABELS) and letters not in ("J", "L", "")
-        return computed and not is_update(s) and identifier(s.target) == s.target and any(map(names_in, s.sides))
+        gradient, letters, _ = split(s.target)
+        named = not gradient and letters != "" and s.target not in (DATA, LABELS) and not _is_loss(s)
+        return named and not is_update(s) and identifier(s.target) == s.target and any(map(names_in, s.sides))
 
     def plain(self, tree: Expression, target: str) -> Expression:
-        """Return an expression with g replaced by what it stands for; in a definition, ReLU where nothing says so."""
+        """Return an expression with g replaced by what it stands for; in a hidden layer, ReLU where nothing says so."""
+        last = max([int(split(n)[2]) for n in self.mentioned if split(n)[2]], default=-1)
+        inner = not split(target)[0] and split(target)[2] != str(last)
 
         def rule(part: Expression) -> Expression | None:
-            if isinstance(part, Apply) and part.op in self.functions:
-                return Apply(self.functions[part.op], part.inputs, part.params)
-            own = isinstance(part, Apply) and part.op not in REGISTRY and len(part.inputs) == 1
-            inner = not split(target)[0] and split(target)[2] != self.last
-            if own and isinstance(part, Apply) and len(part.op) <= 3 and inner:
-                return Apply("relu", part.inputs)
-            return None
+            if not isinstance(part, Apply) or (part.op in REGISTRY and part.op not in self.functions):
+                return None
+            unknown = "relu" if inner and len(part.inputs) == 1 and len(part.op) <= 3 else part.op
+            return Apply(self.functions.get(part.op, unknown), part.inputs, part.params)
 
         return replaced(tree, rule)
 
     @cached_property
     def losses(self) -> list[tuple[int, str, Expression]]:
         """Return the equations of the loss."""
-        return [(i, s.target, side) for i, s in self.equations if split(s.target)[1] in ("J", "L") and not split(s.target)[0]
-                for side in s.sides]  # fmt: skip
+        return [(i, s.target, side) for i, s in self.equations if _is_loss(s) for side in s.sides]
+
+    # --- networks -----------------------------------------------------------------------------------------------------
 
     def candidates(self) -> list[Network]:
         """Return the networks that may be meant, the most likely first."""
+        sides = [side for _, s in self.equations for side in s.sides]
+        scalars = {p.text for side in sides for p in parts_of(side) if isinstance(p, Name) and p.scalar} - {RATE}
         if self.model is not None:
-            return [_of_model(self.model, self.mentioned)]
-        errors = {
-            n for _, s in self.equations if s.target[:2] in ("dZ", "dA") for side in s.sides for n in names_in(side)
-        }
+            return self._of_model(self.model, scalars)
+        slopes = [s for _, s in self.equations if split(s.target)[0]]
+        errors = {n for s in slopes if s.target[:2] in ("dZ", "dA") for side in s.sides for n in names_in(side)}
         errors |= {n for _, _, side in self.losses for n in names_in(side)}
         plain = build(self.forward, self.mentioned, errors)
         if not plain:
-            plain = build({}, set(), set())
-            plain = [replace(network, said=("the forward equations define no network",)) for network in plain]
-        constants = {p.text for _, s in self.equations for side in s.sides for p in parts_of(side)
-                     if isinstance(p, Name) and p.scalar} - {RATE, *plain[0].scalars}  # fmt: skip
-        numbers = {name: 0.3 + 0.1 * i for i, name in enumerate(sorted(constants))}
-        found = [option for network in plain for option in self._with_losses(replace(network, constants=numbers))]
-        gradients = [s for _, s in self.equations if split(s.target)[0]]
-        parameters = [s for s in gradients if plain[0].axes.get(s.target[1:]) is not None]
-        counted = any(self._counts(side) for s in parameters for side in s.sides)
-        if parameters and not counted:  # nothing is divided by m
-            parts = [p for s in gradients for side in s.sides for p in parts_of(side)]
-            summed = any(isinstance(p, Apply) and p.op in SUMS for p in parts)
-            found += [replace(n, total=True).with_loss(n.cost_name, None) for n in found if n.cost_name in LOSSES]
-            sides = [side for _, s in self.equations for side in s.sides]
-            sized = any("m" in (size.rows, size.columns) for item in self.items for size in item.sizes)
-            if not summed and not sized and not any(map(self._counts, sides)):
-                first = plain[0].axes
-                single = {n: (a.replace(SAMPLES, "1"), b.replace(SAMPLES, "1")) for n, (a, b) in first.items()}
-                found += [replace(n, axes=single, samples="1") for n in found if n.axes == first and not n.total]
-        return found
+            none = ("the forward equations define no network",)
+            plain = [replace(network, said=none) for network in build({}, set(), set())]
+        numbers = _constants(scalars - set(plain[0].scalars))
+        found = [option for n in plain for option in self._with_losses(replace(n, constants=numbers))]
+        own = [side for s in slopes if s.target[1:] in plain[0].axes for side in s.sides]
+        if own and not any(map(_counts, own)):  # nothing is divided by m
+            found += [replace(n, total=True).with_loss(n.cost_name) for n in found if n.cost_name in LOSSES]
+            summed = any(
+                isinstance(p, Apply) and p.op in SUMS for s in slopes for side in s.sides for p in parts_of(side)
+            )
+            sized = any(SAMPLES in (size.rows, size.columns) for item in self.items for size in item.sizes)
+            if not summed and not sized and not any(map(_counts, sides)):
+                found += [n.of_one_sample() for n in found if not n.total]
+        return found[:MANY]
 
-    def _counts(self, side: Expression) -> bool:
-        means = any(isinstance(p, Apply) and p.op == "mean" for p in parts_of(side))
-        return means or any(n == SAMPLES or n in "NnMB" for n in names_in(side))
+    def _of_model(self, model: Equations, scalars: set[str]) -> list[Network]:
+        """Return the network of a model file: its derived forward equations, whose last one is the loss."""
+        *forward, loss = model.forward
+        loss = replace(loss, tree=replaced(loss.tree, _as_number))
+        found = build({e.name: e.tree for e in forward}, {"A0"} & self.mentioned, set(names_in(loss.tree)))[:1]
+        scalars |= {p.text for p in parts_of(loss.tree) if isinstance(p, Name) and p.scalar}
+        networks = []
+        for network in found:
+            own = replace(network, constants=_constants(scalars - set(network.scalars)), model=model.title, assumed={})
+            axes = {a: n for e in model.updates for a, n in zip(network.axes.get(e.name, ()), e.shape, strict=False)}
+            for cost in self._costs(own, loss.tree, "J")[:1]:
+                kind = _kind(loss.tree, own.definitions[own.output])
+                networks.append(replace(own, sizes=axes, cost=cost, cost_name=f"that of {model.title}", labels=kind))
+        return networks
 
     def _with_losses(self, network: Network) -> list[Network]:
+        """Return a network with each loss that may be meant: that of the page first."""
         out = network.definitions[network.output]
         names = list(STANDARD.get(out.op if isinstance(out, Apply) else "", [HALF, FULL]))
         squared = re.search(r"\bMSE\b|(?:mean[- ])?squared?[- ]error|quadratic (?:cost|loss)", self.text, re.I)
-        crossed = re.search(r"cross[- ]?entropy|log[- ]?loss", self.text, re.I)
-        applied = {
-            p.op for s in self.forward_statements() for side in s.sides for p in parts_of(side) if isinstance(p, Apply)
-        }
-        unnamed = sorted(op for op in applied if op not in REGISTRY and op not in self.functions and "'" not in op)
-        said = (*network.said, *(f"{op} is taken to be ReLU, since the notes do not say" for op in unnamed))
-        if squared and not crossed:
+        parts = [p for _, s in self.equations if self.is_forward(s) for side in s.sides for p in parts_of(side)]
+        ops = {p.op for p in parts if isinstance(p, Apply)} - {*REGISTRY, *self.functions}
+        said = [
+            *network.said,
+            *(f"{op} is taken to be ReLU, since the notes do not say" for op in sorted(ops) if "'" not in op),
+        ]
+        if squared and not re.search(r"cross[- ]?entropy|log[- ]?loss", self.text, re.I):
             names = [HALF, FULL]
-            said = (*said, f"the notes say “{squared[0]}”")
-        found = []
-        for _, target, tree in self.losses:
-            for cost in self._costs(network, tree, target):
-                own = replace(network.with_loss(CROSS, cost), said=said)
-                kind = _kind(tree, out)
-                found.append(replace(own, cost_name=f"{target} as written",
-                                     labels={CROSS: "one_hot", BINARY: "binary"}.get(kind, "real")))  # fmt: skip
-        return found + [replace(network.with_loss(name), said=said) for name in names]
+            said.append(f"the notes say “{squared[0]}”")
+        network = replace(network, said=tuple(said))
+        written = [
+            replace(network.with_loss(CROSS, cost), cost_name=f"{target} as written", labels=_kind(tree, out))
+            for _, target, tree in self.losses
+            for cost in self._costs(network, tree, target)
+        ]
+        return written + [network.with_loss(name) for name in names]
 
     def _costs(self, network: Network, tree: Expression, target: str) -> list[Expression]:
         """Return what an equation of the loss may mean: J itself, or the loss of one sample, of which J is the mean."""
@@ -199,26 +202,40 @@ class Page:
         found, value = read(self.plain(tree, "J"), base.scope(), "all")
         if value is None:
             return []
-        if np.ndim(value):
-            found = Apply("sum", (found,))
-        each = Apply("div", (found, Name(SAMPLES, scalar=True)))
-        if self._counts(tree):
+        found = Apply("sum", (found,)) if np.ndim(value) else found
+        if _counts(tree):
             return [found]
+        each = Apply("div", (found, Name(SAMPLES, scalar=True)))
         return [each, found] if split(target)[1] == "L" or np.ndim(value) else [found, each]
 
 
+def _is_loss(s: Statement) -> bool:
+    """Whether an equation is that of a loss: J, L, or C and E where they are sums."""
+    gradient, letters, _ = split(s.target)
+    summed = any(isinstance(p, Apply) and p.op in SUMS for side in s.sides for p in parts_of(side))
+    return not gradient and (letters in ("J", "L") or (letters in ("C", "E") and summed))
+
+
+def _constants(names: set[str]) -> dict[str, float]:
+    return {name: 0.3 + 0.1 * i for i, name in enumerate(sorted(names))}
+
+
+def _counts(side: Expression) -> bool:
+    """Whether an expression has the number of samples in it."""
+    means = any(isinstance(p, Apply) and p.op == "mean" for p in parts_of(side))
+    return means or any(n == SAMPLES or n in "NnMB" for n in names_in(side))
+
+
+def _as_number(part: Expression) -> Expression | None:
+    """Write a size that `derive` knows by its number as one."""
+    return Number(int(part.text)) if isinstance(part, Name) and part.text.isdigit() else None
+
+
 def _kind(tree: Expression, out: Expression) -> str:
-    logs = [p for p in parts_of(tree) if isinstance(p, Apply) and p.op == "log"]
-    if not logs:
-        return HALF
-    return BINARY if len(logs) > 1 or (isinstance(out, Apply) and out.op == "sigmoid") else CROSS
-
-
-def _of_model(model: Module, mentioned: set[str]) -> Network:
-    loss = Loss(model)
-    axes = dict.fromkeys((*loss.arguments, *loss.own), ("", ""))
-    aliases: dict[str, Expression] = {"A0": Name(DATA)} if "A0" in mentioned and DATA in axes else {}
-    return Network(aliases, axes, "", module=model, cost_name=f"that of {type(model).__name__}")
+    """Return the kind of the labels of a loss."""
+    logs = [p for p in parts_of(tree) if isinstance(p, Apply) and p.op.startswith("log")]
+    both = len(logs) > 1 or (isinstance(out, Apply) and out.op == "sigmoid")
+    return {CROSS: "one_hot", BINARY: "binary"}[BINARY if both else CROSS] if logs else "real"
 
 
 GENERAL = re.compile(r"(\w+)\[([lL])(?:\s*([-+])\s*1)?\]")
@@ -228,24 +245,24 @@ NAMED = re.compile(
 )  # fmt: skip
 
 
-def _names(s: Statement) -> list[str]:
-    return [s.target, *(name for side in s.sides for name in names_in(side))]
-
-
 def general(s: Statement, last: int) -> Iterator[Statement]:
     """Yield an equation of a layer l once for each layer that has all its names; L is the last layer."""
-    names = {name: m for name in _names(s) if (m := GENERAL.fullmatch(name)) and m[1].removeprefix("d")}
-    running = any(m[2] == "l" for m in names.values())
+    names = {name: m for name in names_of(s) if (m := GENERAL.fullmatch(name)) and m[1].removeprefix("d")}
     if not names:
         yield s
         return
+    running = any(m[2] == "l" for m in names.values())
     for layer in range(1, last + 1) if running else (last,):
         numbers = {name: (layer if m[2] == "l" else last) + {"+": 1, "-": -1}.get(m[3], 0) for name, m in names.items()}
-        if not all(0 <= k <= last for k in numbers.values()):
-            continue
-        new = {name: names[name][1] + str(k) for name, k in numbers.items()}
+        if all(0 <= k <= last for k in numbers.values()):
+            new = {name: names[name][1] + str(k) for name, k in numbers.items()}
+            yield Statement(new.get(s.target, s.target), tuple(renamed(side, new) for side in s.sides), s.update)
 
-        def rule(part: Expression, new: dict[str, str] = new) -> Expression | None:
-            return Name(new[part.text], part.scalar) if isinstance(part, Name) and part.text in new else None
 
-        yield Statement(new.get(s.target, s.target), tuple(replaced(side, rule) for side in s.sides), s.update)
+def _unchained(s: Statement, targets: set[str]) -> Iterator[Statement]:
+    """Yield ŷ = A2 and A2 = σ(Z2) for ŷ = A2 = σ(Z2), where A2 is defined nowhere else."""
+    first = s.sides[0] if len(s.sides) > 1 else None
+    if isinstance(first, Name) and first.text not in targets and split(first.text)[2]:
+        yield Statement(first.text, s.sides[1:], s.update)
+        s = Statement(s.target, s.sides[:1], s.update)
+    yield s
