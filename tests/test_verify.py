@@ -283,3 +283,168 @@ def test_rounding_is_no_difference_and_a_per_mille_is(seed: int, n: int, scale: 
     value = a.astype(np.float32) @ b.astype(np.float32)
     assert equal(value, true, again, np.float32)
     assert not equal(true * 1.001, true, lambda disturb: disturb(a * 1.001) @ disturb(b))
+
+
+# --- loops over samples, results without names ------------------------------------------------------------------------
+
+
+def tanh_loss(X: Any, y: Any, w: Any, b: Any) -> Any:
+    z = X @ w + b
+    a = tl.tanh(z)
+    return ((a - y) ** 2).mean()
+
+
+def sample_by_sample(X: Any, y: Any, w: Any, b: Any) -> Any:
+    m, n = X.shape
+    dw = np.zeros((n, 1))
+    db = np.zeros((1, 1))
+    for i in range(m):
+        z = X[i : i + 1] @ w + b
+        a = np.tanh(z)
+        dz = 2 * (a - y[i : i + 1]) * (1 - a**2)
+        dw += X[i : i + 1].T @ dz
+        db += dz
+    dw = dw / m
+    db = db / m
+    return dw, db
+
+
+def returns_expressions(X: Any, y: Any, w: Any, b: Any) -> Any:
+    a = np.tanh(X @ w + b)
+    dz = 2 * (a - y) * (1 - a**2) / len(X)
+    return X.T @ dz, dz.sum(axis=0, keepdims=True)
+
+
+def returns_a_sign_error(X: Any, y: Any, w: Any, b: Any) -> Any:
+    a = np.tanh(X @ w + b)
+    dz = 2 * (a - y) * (1 - a**2) / len(X)
+    return -X.T @ dz, dz.sum(axis=0, keepdims=True)
+
+
+def returns_another_order(X: Any, y: Any, w: Any, b: Any) -> Any:
+    a = np.tanh(X @ w + b)
+    dz = 2 * (a - y) * (1 - a**2) / len(X)
+    return dz.sum(axis=0, keepdims=True), X.T @ dz
+
+
+def two_wrong_lines_that_cancel(X: Any, y: Any, w: Any, b: Any) -> Any:
+    a = np.tanh(X @ w + b)
+    dz = 2 * (y - a) * (1 - a**2) / len(X)
+    return {"dw": -X.T @ dz, "db": -dz.sum(axis=0, keepdims=True)}
+
+
+COLUMN = {"X": "m n", "y": "m 1", "w": "n 1", "b": "1 1"}
+
+
+@pytest.mark.parametrize("backward", [sample_by_sample, returns_expressions, two_wrong_lines_that_cancel])
+def test_what_is_right_at_the_end_is_not_called_wrong(backward: Any) -> None:
+    report = verify.verify(backward, tanh_loss, COLUMN, examples=30, raises=False)
+    assert not wrong(report), str(report)
+    assert {"dw", "db"} <= set(report.formulas)
+
+
+def test_what_is_returned_by_another_module_is_judged_as_a_whole() -> None:
+    names: dict[str, Any] = {"np": np}
+    exec(inspect.getsource(returns_expressions).replace("Any", "object"), names)
+    other = names["returns_expressions"]
+
+    def backward(X: Any, y: Any, w: Any, b: Any) -> Any:
+        return other(X, y, w, b)
+
+    def doubled(X: Any, y: Any, w: Any, b: Any) -> Any:
+        return other(2 * X, y, w / 2, b)
+
+    assert verify.verify(backward, tanh_loss, COLUMN, examples=20)
+    report = verify.verify(doubled, tanh_loss, COLUMN, examples=20, raises=False)
+    assert wrong(report) == {"dw"}
+
+
+def test_an_expression_that_is_returned_is_a_line() -> None:
+    report = verify.verify(returns_a_sign_error, tanh_loss, COLUMN, examples=20, raises=False)
+    assert wrong(report) == {"dw"}
+    assert "sign" in report.formulas["dw"].reason
+    report = verify.verify(returns_another_order, tanh_loss, COLUMN, examples=20, raises=False)
+    assert wrong(report) == {"dw", "db"}
+    assert "return a dict" in report.formulas["dw"].reason
+
+
+def test_a_repair_holds_in_every_round_and_reads_no_results() -> None:
+    def loss(X: Any, Y: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+        A1 = tl.tanh(X @ W1 + b1)
+        return ((A1 @ W2 + b2 - Y) ** 2).mean()
+
+    def backward(X: Any, Y: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+        Ws = [W1, W2]
+        A = [X, np.tanh(X @ W1 + b1)]
+        delta = 2 * (A[1] @ W2 + b2 - Y) / Y.size
+        grads = {}
+        for l in (2, 1):  # noqa: E741
+            grads[f"dW{l}"] = A[l - 1].T @ delta
+            grads[f"db{l}"] = delta.sum(axis=0)
+            if l > 1:
+                delta = delta @ Ws[l - 1].T * (1 - A[l - 1])
+        return grads
+
+    shapes = {"X": "m n", "Y": "m k", "W1": "n h", "b1": "1 h", "W2": "h k", "b2": "1 k"}
+    report = verify.verify(backward, loss, shapes, examples=20, raises=False)
+    fixes = {name: f.fix for name, f in report.formulas.items() if f.fix is not None}
+    assert fixes["delta"] == "delta = delta @ Ws[l - 1].T * (1 - A[l - 1] ** 2)"
+    assert fixes["db2"] == "db2 = delta.sum(axis=0, keepdims=True)"
+    assert not any("grads[" in fix for fix in fixes.values())
+    text = str(report)
+    assert "A[l - 1] = " in text
+    assert "delta gives" not in text
+
+
+def test_a_line_that_raises_is_never_left_out() -> None:
+    def backward(X: Any, y: Any, w: Any, b: Any) -> Any:
+        z = X @ w + b
+        a = tanhh(z)  # type: ignore[name-defined]  # noqa: F821
+        dz = 2 * (a - y) * (1 - a**2) / len(X)
+        return {"dw": X.T @ dz, "db": dz.sum(axis=0, keepdims=True)}
+
+    report = verify.verify(backward, tanh_loss, COLUMN, examples=20, raises=False)
+    assert "tanhh" in report.formulas["a"].reason
+
+
+def test_cases_without_a_finite_truth_are_not_counted() -> None:
+    def loss(x: Any, w: Any) -> Any:
+        return (tl.sqrt(w) * x).sum()
+
+    def backward(x: Any, w: Any) -> Any:
+        return {"dw": x / (2 * np.sqrt(w))}
+
+    report = verify.verify(backward, loss, {"x": "n", "w": "n"}, examples=20)
+    assert report.formulas["dw"].cases < report.cases
+    assert "others have no finite true value" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("more", "error", "message"),
+    [
+        ({"shapes": "a b"}, TypeError, "shapes must be a dict"),
+        ({"examples": "5"}, TypeError, "whole number"),
+        ({"examples": 0}, ValueError, "1 or more"),
+    ],
+)
+def test_what_verify_cannot_use_is_refused(more: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        verify.verify(handwritten.backward, TwoLayer, **more)
+
+
+def test_a_method_is_refused() -> None:
+    class Mine:
+        def backward(self, X: Any, y: Any, w: Any, b: Any) -> Any:
+            return {}
+
+    with pytest.raises(TypeError, match="outside of the class"):
+        verify.verify(Mine().backward, tanh_loss, COLUMN)
+    with pytest.raises(TypeError, match="outside of the class"):
+        verify.verify(Mine.backward, tanh_loss, COLUMN)
+
+
+def test_gradcheck_says_what_to_give() -> None:
+    with pytest.raises(TypeError, match="f must be a function"):
+        verify.gradcheck(3, np.ones(2))
+    with pytest.raises(TypeError, match="in the order of the arguments"):
+        verify.check_vjp(lambda w, b: w * b, lambda g, w, b: {"w": g * b, "b": g * w}, np.ones(2), np.ones(2))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,22 +19,50 @@ from .report import Counterexample
 TRIES = 400  # of the value pass
 
 
-def smallest(formulas: Formulas, key: Key, scales: Mapping[str, str], wrong: Sequence[Case]) -> Counterexample | None:
-    """Return the smallest case found on which a line is plainly wrong, and what it gives there."""
+def smallest(
+    formulas: Formulas, key: Key, scales: Mapping[str, str], wrong: Sequence[Case], fix: str | None = None
+) -> Counterexample | None:
+    """Return the smallest case found on which a line is plainly wrong, what it and its fix read, and what it gives there."""
+    plain = True
 
     def shows(case: Case) -> bool:
-        return _seen(formulas, key, scales, case) is not None
+        found = _seen(formulas, key, scales, case)
+        return found is not None and (not plain or bool(np.any(found[1])) or _same_shape(found))
 
     case = _shrunk(formulas, shows, wrong)
+    if case is None:
+        plain = False
+        case = _shrunk(formulas, shows, wrong)
     if case is None:
         return None
     case = _rounded(formulas, shows, case)
     found = _seen(formulas, key, scales, case)
     assert found is not None
     step, true = found
-    names = names_in(step.expression) if step.expression is not None else set()
+    return Counterexample(case, formulas.truth(case)[0], _reads(step, fix), step.value, true, key[1])
+
+
+def _same_shape(found: tuple[Step, Any]) -> bool:
+    return found[0].error is None and np.shape(found[0].value) == np.shape(found[1])
+
+
+def _reads(step: Step, fix: str | None) -> dict[str, Any]:
+    """Return what a line reads, and what it must read: arrays and numbers by name, or as the line has them, `A[l - 1]`."""
+    trees: list[ast.AST] = [] if step.expression is None else [step.expression]
+    code = (fix or "").partition(": " if (fix or "").startswith('"') else " = ")[2]
+    with suppress(SyntaxError):  # of a statement, `for i in range(m):`
+        trees += [ast.parse(code, mode="eval").body] if step.expression is not None and code else []
+    names = set().union(*(names_in(tree) for tree in trees)) if trees else set()
     reads = {name: x for name, x in step.space.items() if name in names and isinstance(x, np.ndarray | int | float)}
-    return Counterexample(case, formulas.truth(case)[0], reads, step.value, true)
+    for part in [part for tree in trees for part in ast.walk(tree) if isinstance(part, ast.Subscript)]:
+        if isinstance(part.value, ast.Name) and isinstance(step.space.get(part.value.id), dict | list | tuple):
+            try:
+                x = eval(compile(ast.Expression(part), "<read>", "eval"), dict(step.space))
+            except Exception:
+                continue
+            if isinstance(x, np.ndarray | int | float):
+                reads[ast.unparse(part)] = x
+    return reads
 
 
 def _seen(formulas: Formulas, key: Key, scales: Mapping[str, str], case: Case) -> tuple[Step, Any] | None:

@@ -42,8 +42,12 @@ class Desk:
         loops = [s.name for s in problem.statements if isinstance(s.node, ast.For)] if statement is not None else []
         self.looped = bool(loops)
         self.rounds = [name for name in loops if is_int(first.get(name))]  # that count the rounds of loops
+        self._forget()
         self.arrays |= {
-            f"{n}[{i}]": x[first[i]] for n, x in arrays(first) for i in self.rounds if len(x) > first[i] >= 0
+            f"{n}[{i}]": x[first[i]]
+            for n, x in self.arrays.items()
+            for i in self.rounds
+            if "[" not in n and len(x) > first[i] >= 0
         }
         self.sizes = self._sizes()
         self.helpers = {s.name for s in problem.statements} if statement is None else set()
@@ -61,6 +65,45 @@ class Desk:
         """The name that it assigns."""
         return self.problem.name if self.statement is None else self.statement.name
 
+    def _forget(self) -> None:
+        """Leave out what a repair must not read: its own target, results, and entries that are right in one round only."""
+        node = self.line
+        there = (
+            {ast.unparse(part) for part in ast.walk(node) if isinstance(part, ast.Name | ast.Subscript)}
+            if node
+            else set()
+        )
+        own = self.problem.place if self.statement is None else ""
+        for name in list(self.arrays):
+            base, _, index = name.partition("[")
+            if name in there:
+                continue
+            results = index and (base == own or base in self.results)
+            target = self.problem.name if not self.problem.place else ""
+            target = target if self.statement is None else self.name
+            if name == target or results or (index and self.problem.looped):
+                del self.arrays[name]
+        if self.problem.looped and node is not None and self.spaces:  # A[l - 1], as the line has it
+            for part in ast.walk(node):
+                if isinstance(part, ast.Subscript) and is_array(value := self.seen(part)):
+                    self.arrays.setdefault(ast.unparse(part), value)
+
+    @property
+    def results(self) -> set[str]:
+        """The dicts and lists that the line can read and that hold gradients."""
+        trues = [x for n, x in self.examples[0].trues.items() if n.startswith("d")] if self.examples else []
+        spaces = self.spaces[:1]
+        held = [(n, list(v.values()) if isinstance(v, dict) else v) for s in spaces for n, v in s.items()
+                if isinstance(v, dict | list | tuple) and not n.startswith("__")]  # fmt: skip
+        return {
+            name
+            for name, parts in held
+            if any(
+                is_array(x) and np.any(x) and any(np.shape(t) == x.shape and np.allclose(t, x) for t in trues)
+                for x in parts
+            )
+        }
+
     def _sizes(self) -> dict[str, str]:
         """Return how the person's code can write each size: m, X.shape[1]."""
         found: dict[str, str] = {}
@@ -74,6 +117,15 @@ class Desk:
                     found[size] = option
                     break
         return found
+
+    def number(self, value: float) -> ast.expr:
+        """Return a number as the person writes it: by a name that has this value in every example, as `lam`."""
+        plain = [n for n, x in (self.spaces[0] if self.spaces else {}).items() if isinstance(x, float) and n[0] != "_"]
+        for name in plain:
+            near = [abs(space.get(name, np.nan) - value) <= 1e-9 * abs(value) for space in self.spaces]
+            if value not in (0.5, 1, 2) and all(near):
+                return ast.Name(name)
+        return ast.Constant(int(value) if value == int(value) else value)
 
     def _is_gradient(self, array: Any) -> bool:
         slopes = (x for name, x in self.examples[0].trues.items() if name.startswith("d"))

@@ -126,8 +126,8 @@ def operators(node: ast.expr, _: Desk) -> Iterator[Change]:
                 yield Change(compared, 1.0 + 0.1 * ("=" in SIGNS[comparison]), "mask", said)
 
 
-def constants(node: ast.expr, _: Desk) -> Iterator[Change]:
-    """Another number, axis or flag."""
+def constants(node: ast.expr, desk: Desk) -> Iterator[Change]:
+    """Another number, axis or flag; a number without the array that it multiplies."""
     if not isinstance(node, ast.Constant):
         return
     old = node.value
@@ -141,6 +141,11 @@ def constants(node: ast.expr, _: Desk) -> Iterator[Change]:
     for new in dict.fromkeys(o for o in options if type(o) is not type(old) or o != old):
         cost = 1.15 + 1.0 * (new == 0 and old not in (0, 1)) + 0.2 * (new is None)
         yield Change(ast.Constant(new), cost, "constant", f"{old!r} stands where {new!r} belongs")
+    if isinstance(old, float) and old not in (0, 1) and desk.trues:
+        for name, array in desk.arrays.items():
+            if array.shape == desk.trues[0].shape and array.dtype.kind == "f":
+                new = binary(node, ast.Mult(), parsed(name))
+                yield Change(new, 1.5, "missing", f"the factor {name} after {old!r} is missing")
 
 
 def _subscripts(written: str) -> Iterator[str]:
@@ -261,6 +266,8 @@ def _brackets(node: ast.expr) -> Iterator[tuple[ast.expr, float]]:
     match node:
         case ast.BinOp(left=ast.BinOp(left=a, op=one, right=b), op=two, right=c):
             yield binary(a, one, binary(b, two, c)), 1.05
+            if isinstance(one, ast.Add | ast.Sub) and isinstance(two, PRODUCTS):
+                yield binary(binary(a, two, c), one, b), 1.05
     match node:
         case ast.BinOp(left=a, op=one, right=ast.BinOp(left=b, op=two, right=c)):
             yield binary(binary(a, one, b), two, c), 1.05

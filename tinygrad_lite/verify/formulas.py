@@ -8,6 +8,7 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from types import FunctionType
 from typing import Any
@@ -40,11 +41,15 @@ class Formulas:
         self.samples = self.space.samples[0] if self.space.samples else None
         self.places: dict[str, int] = {}  # of the inner tensors that the code has a name for and the loss has not
         self.size = 0  # of the graph
-        self.ignored: set[str] = set()  # names that mean something else here than in the loss
+        self.ignored: set[str] = set()  # names that mean something else here than in the loss,
+        self.local: set[Key] = set()  # and lines that are run again and again, each time for a part of the samples
+        self.order: list[str] = []  # of what is returned without names: the gradients of the parameters
+        self.opaque = False  # whether what is returned is made where it cannot be seen
         self.stopped: Step | None = None  # where the last run could not go on
         self._truths: dict[int, tuple[Case, dict[str, Any], Truth]] = {}
         if self.source is not None:
             self._recognise()
+            self._look_at_the_end()
 
     def truth(self, case: Case) -> tuple[dict[str, Any], Truth]:
         """Return the arguments of a case and what is true there."""
@@ -81,6 +86,56 @@ class Formulas:
         self.size = len(truth.graph.vertices)
         self._truths.clear()
 
+    def _look_at_the_end(self) -> None:
+        """Find out what is returned without a name, and which lines are about a part of the samples only."""
+        assert self.source is not None
+        case = next(self.space.guaranteed())
+        arguments, truth = self.truth(case)
+        mine = {name: arguments[name] for name in self.arguments}
+        parameters = [name for name in self.arguments if name in self.space.parameters]
+        try:
+            with np.errstate(all="ignore"):
+                result = self.function(**_copied(mine))
+        except Exception:
+            result = None
+        if isinstance(result, np.ndarray | np.generic) and len(parameters) == 1:
+            result = (result,)
+        if isinstance(result, tuple | list) and len(result) == len(parameters) and not self._names_of(result, truth):
+            fits = [np.size(part) == truth.gradients[p].size for p, part in zip(parameters, result, strict=True)
+                    if p in truth.gradients]  # fmt: skip
+            if all(fits) and len(fits) == len(parameters):
+                self.order = [f"d{name}" for name in parameters]
+                self.source = replace(self.source, names=tuple(self.order))
+        steps = run(self.source, _copied(mine), lambda _: None).steps
+        judged = {self.target(step.name, truth) or step.name for step in steps}
+        given = {self.target(name, truth) or name for name in self.named(result)}
+        self.opaque = bool(given & self.space.parameters - judged)
+        times: dict[int, int] = defaultdict(int)
+        for step in steps:
+            times[id(step.statement)] += 1
+        for step in steps:
+            target = self.target(step.name, truth) or step.name
+            value = truth.gradients.get(target, truth.values.get(target))
+            if value is None or target in self.space.specs or times[id(step.statement)] < 2:
+                continue
+            if self._is_part(np.shape(step.value), np.shape(value), case):
+                self.local.add(step.key)
+
+    def _names_of(self, result: Any, truth: Truth) -> bool:
+        """Whether what is returned has names that belong to a tensor."""
+        return any(self.target(name, truth) is not None or name in truth.gradients for name in self.named(result))
+
+    def _is_part(self, shape: tuple[int, ...], whole: tuple[int, ...], case: Case) -> bool:
+        """Whether a shape is that of some of the samples: their axis is shorter, or is not there."""
+        for axis, size in enumerate(whole):
+            if size == case.sizes.get(self.samples or ""):
+                rest = whole[:axis] + whole[axis + 1 :]
+                if shape == rest or (
+                    len(shape) == len(whole) and shape[axis] < size and rest == shape[:axis] + shape[axis + 1 :]
+                ):
+                    return True
+        return False
+
     # --- names --------------------------------------------------------------------------------------------------------
 
     def target(self, name: str, truth: Truth, step: Step | None = None) -> str | None:
@@ -110,7 +165,7 @@ class Formulas:
     def true(self, step: Step, case: Case, truth: Truth, scales: Mapping[str, str]) -> Any:
         """Return the true value of a step; None where nothing is known of it."""
         name, value = step.name, step.value
-        if name in self.ignored:
+        if name in self.ignored or step.key in self.local:
             return None
         if not step.final and self.target(name, truth) is not None:
             return None  # only the last assignment counts
@@ -190,7 +245,26 @@ class Formulas:
             judged.append((step, true, bool(blind) or (step.error is None and self.right(step, true, case, unknown))))
             if not isinstance(true, int) and not np.isfinite(true).all():
                 infinite.add(step.name)
+            step.seen = not blind and step.name not in infinite
+        if self.opaque and self.stopped is None:
+            there = {self.target(step.name, truth, step) or step.name for step, _, _ in judged}
+            ends = self.judged_outputs(case, scales)
+            judged += [end for end in ends if (self.target(end[0].name, truth) or end[0].name) not in there]
         return judged
+
+    def right_at_the_end(self, cases: Iterable[Case], scales: Mapping[str, str]) -> bool:
+        """Whether the function as it stands returns the gradient of every parameter, and all are right in all cases."""
+        wanted = {name for name in self.arguments if name in self.space.parameters}
+        for case in cases:
+            truth = self.truth(case)[1]
+            try:
+                judged = self.judged_outputs(case, scales)
+            except Exception:
+                return False
+            given = {self.target(step.name, truth) or step.name for step, _, _ in judged}
+            if not all(ok for _, _, ok in judged) or not (wanted & set(truth.gradients)) <= given:
+                return False
+        return bool(wanted)
 
     def outputs(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Run the function itself; return what it returns by name.  Raises what it raises."""
@@ -203,7 +277,7 @@ class Formulas:
             result = next(part for part in result if isinstance(part, dict))
         if isinstance(result, dict):
             return {str(name): value for name, value in result.items()}
-        names = self.source.returned if self.source is not None else []
+        names = self.order or (self.source.returned if self.source is not None else [])
         if isinstance(result, tuple | list) and len(names) == len(result):
             return dict(zip(names, result, strict=True))
         return {names[0]: result} if len(names) == 1 and not isinstance(result, tuple | list) else {}
@@ -222,6 +296,7 @@ class Formulas:
                     return self.outputs({key: disturb(x) for key, x in mine.items()})[name]
 
                 judged.append((step, true, equal(value, true, again, case.dtype, _size(mine.values()))))
+                step.seen = bool(np.isfinite(true).all())
         return judged
 
     def right(self, step: Step, true: Any, case: Case, before: Sequence[Step]) -> bool:
@@ -272,11 +347,19 @@ class Formulas:
                     best, wrong = trial, found
         return best, wrong
 
-    def problem(self, key: Key, cases: Sequence[Case], scales: Mapping[str, str]) -> Problem | None:
-        """Return a wrong line with all that a diagnosis may look at; None where it is no line of its own."""
+    def problem(
+        self, key: Key, cases: Sequence[Case], scales: Mapping[str, str], alone: bool = False
+    ) -> Problem | None:
+        """Return a wrong line with all that a diagnosis may look at; None where it is no line of its own.
+
+        A line in a loop that assigns another name in each round is looked at in all rounds, unless `alone`.
+        """
         examples: list[Example] = []
         recordings: list[Recording] = []
         spoilt: list[set[Key]] = []  # the keys of the other wrong lines of each
+        own: ast.expr | None = None
+        for step, true, _ in self.judged(cases[0], scales) if cases and not alone else ():
+            own = step.expression if step.key == key and true is not None else own
         for case in cases:
             trues = self.trues(case, scales)
             tape = Tape(self.source) if self.source is not None else None
@@ -285,7 +368,8 @@ class Formulas:
             stopped = self.stopped is not None and self.stopped.key == key
             for step, true, ok in judged:
                 true, ok = (ALL_RIGHT, False) if stopped and step is self.stopped else (true, ok)
-                if step.key == key and step.statement is not None and true is not None and tape is not None:
+                same = step.key == key or (own is not None and step.expression is own)  # in another round of a loop
+                if same and step.statement is not None and true is not None and tape is not None:
                     examples.append(Example(_plain(step.space), step.value, true, case.sizes, trues, ok, step.error))
                     recordings.append(Recording(tape, steps, step, case))
                     spoilt.append({s.key for s, _, fine in judged if not fine} - {key})
@@ -310,18 +394,21 @@ class Formulas:
             still, reached = self._verdicts(cases, scales, {old: new})
             return wrong - still if still <= wrong and seen - wrong <= reached else frozenset()
 
-        first = recordings[0].step
+        first = next((r.step for r in recordings if r.step.key == key), recordings[0].step)
+        place = "" if self.order and first.container == "return" else first.container
         line = None if examples[0].true is ALL_RIGHT else first.expression
         return Problem(
             key, line, examples, self.samples, statements, again, mended,
-            max(len(r.steps) for r in recordings), first.container,
+            max(len(r.steps) for r in recordings), place, _in_a_loop(first.statement, recordings[0].tape.source.body),
         )  # fmt: skip
 
     def trues(self, case: Case, scales: Mapping[str, str]) -> dict[str, Array]:
         """Return all that is known to be true in a case, by name: Z1 and dZ1."""
         _, truth = self.truth(case)
         values = {name: x for name, x in truth.values.items() if name not in self.arguments}
-        return values | {f"d{n}": slope * self.factor(f"d{n}", scales, case) for n, slope in truth.gradients.items()}
+        data = self.space.specs  # whose gradients nobody asks for
+        slopes = {n: slope for n, slope in truth.gradients.items() if n in self.space.parameters or n not in data}
+        return values | {f"d{n}": slope * self.factor(f"d{n}", scales, case) for n, slope in slopes.items()}
 
     def _verdicts(
         self, cases: Sequence[Case], scales: Mapping[str, str], instead: Edits | None = None
@@ -364,6 +451,12 @@ def _cast(true: Any, case: Case) -> Any:
 def _plain(space: Mapping[str, Any]) -> dict[str, Any]:
     """Return a space with the functions of the file as they are."""
     return {name: inspect.unwrap(x) if callable(x) else x for name, x in space.items()}
+
+
+def _in_a_loop(statement: ast.stmt | None, body: Sequence[ast.stmt]) -> bool:
+    """Whether a statement stands in a loop."""
+    loops = [part for node in body for part in ast.walk(node) if isinstance(part, ast.For | ast.While)]
+    return any(part is statement for loop in loops for part in ast.walk(loop))
 
 
 def _same(again: Callable[[Any], Any], value: Any) -> bool:

@@ -82,6 +82,8 @@ def gradcheck(f: Callable[..., Any], *args: Any, order: int = 1, wrt: Any = None
     >>> report.verdict, [check.name for check in report.checks]
     ('pass', ['W', 'b'])
     """
+    if not callable(f):
+        raise TypeError(f"f must be a function of tensors, as gradcheck(lambda w: (w * w).sum(), w), not {f!r:.60}")
     if order < 1:
         raise ValueError(f"order counts from 1, but is {order}")
     given = Arguments(f, args)

@@ -35,6 +35,7 @@ class Source:
     function: FunctionType
     body: list[ast.stmt]
     line: int  # of the `def` in its file
+    names: tuple[str, ...] = ()  # of what it returns, where the code has none
 
     @property
     def returned(self) -> list[str]:
@@ -83,6 +84,7 @@ class Step:
     error: BaseException | None = None
 
     at: int = 0  # which statement of the outermost function was being run
+    seen: bool = True  # whether it could be judged: the truth is a number, and so is that of all it reads
 
     @property
     def key(self) -> tuple[int, str]:
@@ -229,6 +231,7 @@ class _Interpreter:
             int, tuple[Any, int]
         ] = {}  # arrays that were changed in place, and before which step the last time
         self.calls = 0
+        self.names: tuple[str, ...] = ()  # of what the outermost function returns
 
     def call(self, source: Source, arguments: dict[str, Any]) -> Any:
         """Run the body of a function on its arguments."""
@@ -250,6 +253,7 @@ class _Interpreter:
             if len(self.scopes) > 2:
                 self.run(source.body, space)
             else:
+                self.names = source.names
                 self.outermost(source.body, space)
         except _Return as result:
             return result.value
@@ -379,14 +383,15 @@ class _Interpreter:
         if isinstance(target, ast.Subscript) and isinstance(space.get(_base(target)), np.ndarray):
             self.changed(node, target, value, space)
             return
-        before = dict(space) if seen is None else seen
+        before = _shallow(space if seen is None else seen)
         error = None
         try:
             if in_place is None:
-                result = eval(_expression(value), before)
+                result = eval(_expression(value), dict(space if seen is None else seen))
             else:  # as it stands, so that an array is changed in place where Python would
                 own = _base(target)
-                before = {key: x.copy() if key == own and isinstance(x, np.ndarray) else x for key, x in space.items()}
+                if isinstance(before.get(own), np.ndarray):
+                    before[own] = before[own].copy()
                 self.keep(own, space)
                 exec(_compiled(in_place), space)
                 result = eval(_expression(_read(target)), space)
@@ -458,6 +463,10 @@ class _Interpreter:
                 parts = [(str(k.value), v) for k, v in zip(keys, values, strict=True)]  # type: ignore[union-attr]
             case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords) if all(k.arg for k in keywords):
                 parts = [(str(k.arg), k.value) for k in keywords]
+            case ast.Tuple(elts=values) | ast.List(elts=values) if len(values) == len(self.names):
+                parts = list(zip(self.names, values, strict=True))
+            case ast.BinOp() | ast.Call() | ast.UnaryOp() if len(self.names) == 1:
+                parts = [(self.names[0], value)]
             case ast.Tuple(elts=values) if all(isinstance(v, ast.Name) for v in values):
                 parts = [(v.id, v) for v in values if isinstance(v, ast.Name)]
             case ast.Name(id=name):
@@ -499,6 +508,11 @@ class _Interpreter:
         for name in names:
             if name in space:
                 self.note(Step(name, space[name], None, node, before), ast.Name(name, ast.Store()), space)
+
+
+def _shallow(space: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a space whose dicts and lists are copies, so that what is put into them later is not read before."""
+    return {name: x.copy() if type(x) in (dict, list) and not name.startswith("__") else x for name, x in space.items()}
 
 
 # --- syntax -----------------------------------------------------------------------------------------------------------

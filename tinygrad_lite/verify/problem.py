@@ -57,6 +57,7 @@ class Problem:
     mended: Callable[[ast.stmt, ast.stmt], frozenset[Key]] | None = None
     steps: int = 1  # that running the function again takes
     place: str = ""  # the dict of which the name is a key, or "return"
+    looped: bool = False  # whether it stands in a loop
 
     @property
     def name(self) -> str:

@@ -65,13 +65,18 @@ def scaled(tree: Any, law: Law, desk: Desk) -> Iterator[Any]:
     above: list[ast.expr] = []
     below: list[ast.expr] = []
     constant = abs(law.constant)
+    named = [(n, into) for n, into in ((desk.number(constant), below), (desk.number(rounded(1 / constant)), above))
+             if isinstance(n, ast.Name)]  # fmt: skip
+    for name, into in named[:1]:
+        into.append(name)
+        constant = 1.0
     for number, into in ((constant, below), (rounded(1 / constant), above)):
         if number > 1 and number == int(number):
             into.append(ast.Constant(int(number)))
             break
     else:
         if constant != 1:
-            above.append(ast.Constant(rounded(1 / constant)))
+            above.append(desk.number(rounded(1 / constant)))
     for size, power in law.powers:
         if size not in desk.sizes:
             return
@@ -244,5 +249,10 @@ def search(desk: Desk, among: Collection[ast.stmt] = (), thorough: bool = True) 
         count = STATEMENTS if thorough else STATEMENTS // 4
         found = repaired(desks, count * STEPS // max(STEPS, desk.problem.steps), farthest) or found
     if found is None and desk.line is not None and not among and thorough:
-        found = completed(desk) or next(iter(pairs(desk)), None) or synthesised(desk)
+        found = completed(desk)
+        if found is None:
+            found = next(iter(pairs(desk)), None)
+            if found is None or any(change.kind == "order" for change in found.changes):  # other brackets, and more
+                anew = synthesised(desk)
+                found = anew if found is None or (anew and len(text(anew.tree)) <= len(text(found.tree))) else found
     return found

@@ -25,6 +25,7 @@ class Counterexample:
     reads: Mapping[str, Any]
     gives: Any
     expected: Any
+    name: str = ""  # of what is given, where another line is to blame
 
     @property
     def example(self) -> str:
@@ -132,8 +133,14 @@ class Report:
             if f.counterexample is not None:
                 found += [(pad + line, "plain") for line in _shown(f, f.counterexample)]
         right = [f.name for f in self.formulas.values() if f.verdict == RIGHT]
-        if right:
-            found.append((f"{', '.join(right)}  right in {self.cases} cases", RIGHT))
+        for count in sorted({self.formulas[name].cases for name in right}, reverse=True):
+            names = [name for name in right if self.formulas[name].cases == count]
+            rest = (
+                f"; the {self.cases - count} others have no finite true value, or stand on a kink"
+                if 0 < count < self.cases
+                else ""
+            )
+            found.append((f"{', '.join(names)}  right in {count} cases{rest}", RIGHT))
         if self.scale:
             found.append((self.scale, "plain"))
         kinds = ", ".join(f"{kind} {count}" for kind, count in self.coverage.items())
@@ -151,11 +158,11 @@ class Report:
 def _shown(formula: Formula, c: Counterexample) -> list[str]:
     """Return a counterexample as lines: what is read, what comes out, and the decorator that repeats it."""
     reads = [f"{name} = {array_text(x)}" for name, x in c.reads.items()]
-    given = "raises" if c.gives is None else f"gives {array_text(c.gives)},"
+    given = "raises," if c.gives is None else f"gives {array_text(c.gives)},"
     return [
         f"smallest: {c.case}",
         *(["  " + ",  ".join(reads)] if reads else []),
-        f"  {formula.name} {given} should be {array_text(c.expected)}",
+        f"  {c.name or formula.name} {given} should be {array_text(c.expected)}",
         f"  {c.example}",
     ]
 

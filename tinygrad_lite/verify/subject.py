@@ -135,10 +135,17 @@ class Pair(Subject):
 
     def _sorted_out(self, found: Any) -> list[Any]:
         """Return what a vjp returned, one gradient for each float array; None is zero."""
+        if isinstance(found, dict) and not (len(self.given.args) == 1 and isinstance(self.given.args[0], dict)):
+            order = ", ".join(f"d{name}" for name in self.given.positions)
+            raise TypeError(
+                f"the vjp returned a dict; return the gradients in the order of the arguments, as ({order})"
+            )
         given, every = self.given, list(found) if isinstance(found, tuple | list) else [found]
         if len(every) != len(given.args):
-            expected = f"{len(given.args)} gradients, one for each argument"
-            raise BrokenError(f"the vjp returned {len(every)} gradients, not {expected}")
+            order = ", ".join(f"d{name}" for name in given.positions)
+            raise BrokenError(
+                f"the vjp returned {len(every)} gradients, not {len(given.args)}: return one for each argument, ({order})"
+            )
         flat: list[Any] = []
         for name, arg, part in zip(given.positions, given.args, every, strict=True):
             try:
