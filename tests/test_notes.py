@@ -4,8 +4,10 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from jaxtyping import Float
 
 import tinygrad_lite as tl
 from tinygrad_lite.cli import main
@@ -291,6 +293,94 @@ def test_a_power_may_be_a_layer():
     assert {row.verdict for row in check(page).rows} <= {*FINE}
 
 
+BACKWARD_ROWS = "dW2 = 1/m A1^T dZ2\n\ndZ1 = dZ2 W2^T * (1 - A1^2)\n\ndW1 = 1/m X^T dZ1"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "$a = \\sigma(z)$\n\n$dz = a - y$\n\n$dw = \\frac{1}{m} X^T dz$",
+        "dZ2 = A2 - Y\n\n" + BACKWARD_ROWS,
+        BACKWARD_ROWS,
+    ],
+)
+def test_no_line_is_wrong_because_of_what_was_assumed(page):
+    assert {row.verdict for row in check(page).rows} == {"right"}
+
+
+def test_what_rests_on_an_unread_equation_is_ambiguous():
+    page = FORWARD.replace("Z2 = W2 A1 + b2", r"$Z_2 = \int A_1 [$") + BACKWARD.replace("dW2 = 1/m dZ2", "dW2 = 3 dZ2")
+    found = {row.name: row for row in check(page).rows}
+    assert found["dW2"].verdict == "ambiguous"
+    assert "Z2" in found["dW2"].reason
+    assert found["dZ2"].verdict == "right"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_size_with_a_name_belongs_to_that_name(before):
+    sizes = r"$W_1 \in \mathbb{R}^{64 \times 784}$, $X \in \mathbb{R}^{784 \times m}$" + "\n\nb1: 64×1, W2: 10×64\n"
+    page = f"{sizes}\n{FORWARD}" if before else f"{FORWARD}\n{sizes}"
+    assert {row.verdict for row in check(page).rows} == {*FINE}
+    wrong = [row for row in check(page.replace(r"64 \times 784", r"784 \times 64")).rows if row.verdict == "wrong"]
+    assert [row.reason for row in wrong] == ["W1 is 64×784, not 784×64 (turned)"]
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        (r"$\nabla_{W^{(2)}} J = \delta^{(2)} (a^{(1)})^T$", r"\nabla_{W^{(2)}} J = \frac{1}{m} \delta^{(2)} a^{(1)T}"),
+        (r"$\frac{\partial J}{\partial b^{(2)}} = \sum \delta^{(2)}$",
+         r"\frac{\partial J}{\partial b^{(2)}} = \frac{1}{m} \sum \delta^{(2)}"),
+        (r"$W^{(2)} \leftarrow W^{(2)} + \eta dW^{(2)}$", r"W^{(2)} \leftarrow W^{(2)} - \eta dW^{(2)}"),
+    ],
+)  # fmt: skip
+def test_a_repair_is_spelt_as_the_page(line, fix):
+    page = [r"z^{(1)} = W^{(1)} x + b^{(1)}", r"a^{(1)} = \tanh(z^{(1)})", r"z^{(2)} = W^{(2)} a^{(1)} + b^{(2)}"]
+    page += [r"a^{(2)} = \sigma(z^{(2)})", r"\delta^{(2)} = a^{(2)} - y", r"dW^{(1)} = \frac{1}{m} \delta^{(1)} x^T"]
+    (row,) = [
+        row for row in check("\n\n".join([*(f"${text}$" for text in page), line])).rows if row.verdict not in FINE
+    ]
+    assert (row.verdict, row.fix) == ("wrong", fix)
+
+
+class Slope(tl.nn.Module):
+    w: Float[tl.Tensor, "n 1"]
+
+    def __init__(self):
+        self.w, self.b = tl.nn.Parameter(np.zeros((4, 1))), tl.nn.Parameter(np.zeros((1, 1)))
+
+    def loss(self, X: Float[tl.Tensor, "m n"], y: Float[tl.Tensor, "m 1"]):
+        z = X @ self.w + self.b
+        a = tl.sigmoid(z)
+        return tl.mean(tl.square(a - y))
+
+
+def test_a_model_in_lower_case_is_that_of_the_notes():
+    page = "z = X w + b\n\nJ = 1/m Σ (a - y)^2\n\ndz = 2 (a - y) * a * (1 - a)\n\ndw = 1/m X^T dz\n\ndb = 1/m Σ dz"
+    assert {row.verdict for row in check(page, Slope).rows} == {"right"}
+    wrong = [
+        row for row in check(page.replace("J = 1/m", "J = 1/(2m)").replace("dw = 1/m", "dw ="), Slope).rows if row.fix
+    ]
+    assert [row.fix for row in wrong] == ["J = 1/m Σ (a − y)²", "dw = 1/m X^T dz"]
+
+
+@pytest.mark.parametrize("given", [None, b"Z = W X", Path("notes.md")])
+def test_what_is_no_text_is_refused(given):
+    with pytest.raises(TypeError, match="check_file"):
+        check(given)
+
+
+def test_a_path_or_no_model_is_refused():
+    with pytest.raises(NotesError, match="check_file"):
+        check("notes.md")
+    for model, said in (
+        ("mlp3.py", "nn.Module"),
+        (type("Bare", (tl.nn.Module,), {"loss": lambda self, X, Y: X}), "Bare"),
+    ):
+        with pytest.raises(NotesError, match=said):
+            check(FORWARD, model)
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
@@ -320,6 +410,7 @@ def test_an_annotated_copy_has_all_of_the_notes(tmp_path, suffix):
     assert text.count("✗") == len([row for row in rows_of("003") if row.verdict == "wrong"])
     assert "http" not in text
     assert "mixes layers" in text
+    assert ("<math" in text) == (suffix == "html")
 
 
 @pytest.mark.parametrize(

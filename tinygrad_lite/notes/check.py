@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..derive.derivation import Equations, equations
 from ..derive.expression import Name, write
+from ..nn import Module
 from .document import read
 from .judge import SCALES, Judge, judged
 from .network import LABELS
@@ -37,6 +39,12 @@ def check(text: str, model: Any = None) -> NotesReport:
     >>> [(row.name, row.verdict, row.fix) for row in report.rows][3]
     ('dW1', 'wrong', 'dW1 = 1/m dZ1 X^T')
     """
+    if not isinstance(text, str):
+        raise TypeError(
+            f"check takes the text of the notes, a str, not {text!r:.60}; check_file takes the path of a file"
+        )
+    if re.fullmatch(r"[^\s=]+\.(?:md|txt|markdown|tex)", text.strip()):
+        raise NotesError(f"{text.strip()} is a path; check takes the text of the notes, check_file the path of a file")
     if not text.strip():
         raise NotesError("the notes are empty")
     if "\x00" in text:
@@ -58,7 +66,7 @@ def check(text: str, model: Any = None) -> NotesReport:
             verdict = found.get(i, Verdict(UNKNOWN, "it belongs to no network that could be made of the notes"))
             if verdict.verdict == DEFINITION and i in fitting:
                 verdict = Verdict(RIGHT, "the sizes stated for it fit")
-            rows.append((i, 0, _row(item, verdict, text)))
+            rows.append((i, 0, _row(item, verdict, page, judge)))
         elif item.kind == "unclear":
             rows.append((i, 0, Row(item.line, item.text, None, UNKNOWN, item.reason, end=item.end)))
     for i, item, said, verdict in sizes.verdicts():
@@ -71,7 +79,7 @@ def check(text: str, model: Any = None) -> NotesReport:
 
 def check_file(path: str | os.PathLike[str], model: Any = None) -> NotesReport:
     """Check a file of notes.  Raises NotesError for one that is missing, unreadable or no text."""
-    path = Path(path)
+    path, model = Path(path), None if model is None else _derived(model)
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
@@ -89,10 +97,17 @@ def check_file(path: str | os.PathLike[str], model: Any = None) -> NotesReport:
 
 def _derived(model: Any) -> Equations:
     """Return the equations of a model.  Raises NotesError where they are no network of data X and labels Y."""
+    if isinstance(model, Equations):
+        return model
+    kind = model if isinstance(model, type) else type(model)
+    if not issubclass(kind, Module):
+        raise NotesError(
+            f"model must be an nn.Module, a class or an instance, not {model!r:.60}; `load_model` opens a file"
+        )
     try:
         found = equations(model() if isinstance(model, type) else model)
     except TypeError as error:
-        raise NotesError(f"the model cannot be read: {error}") from None
+        raise NotesError(f"the model {kind.__name__} cannot be read: {error}") from None
     if not Page((), "", found).candidates():
         raise NotesError(
             f"{found.title} has no forward pass that notes can be held against: it takes X, its loss(X, Y) the labels Y, "
@@ -115,13 +130,24 @@ def _joined(items: list[Item], text: str) -> list[Item]:
     return found
 
 
-def _row(item: Item, verdict: Verdict, text: str) -> Row:
+def _row(item: Item, verdict: Verdict, page: Page, judge: Judge | None) -> Row:
     assert item.statement is not None
     fix = None
-    if verdict.fix is not None and verdict.verdict == WRONG:
-        fix = Speller(item.text, text)(*verdict.fix, update=is_update(item.statement))
+    if verdict.fix is not None and verdict.verdict == WRONG and judge is not None:
+        speller = Speller(item.text, page.text, "\n".join(i.text for i in page.items if i.statement is not None))
+        ways = (speller(*verdict.fix, update=is_update(item.statement), plain=plain) for plain in (False, True))
+        fix = next((way for way in ways if _holds(way, item, verdict.fix[0], page, judge)), None)
     shown = as_read(item.statement)
     return Row(item.line, item.text, item.statement.target, verdict.verdict, verdict.reason, fix, shown, item.end)
+
+
+def _holds(fix: str, item: Item, target: str, page: Page, judge: Judge) -> bool:
+    """Whether a repair, read where the equation stands, is right."""
+    again = [i for i in read(page.text[: item.start] + fix + page.text[item.end :])
+             if i.statement is not None and item.start - 2 <= i.start < item.start + len(fix)]  # fmt: skip
+    if not again or again[0].statement is None or again[0].statement.target != target:
+        return False
+    return target not in judge.values or judge.allows(again[0].statement, item)
 
 
 def _notes(judge: Judge | None, page: Page) -> list[str]:

@@ -206,7 +206,8 @@ def _python(tree: Expression) -> ast.expr:
 
 def identifier(name: str) -> str:
     """Return a name as Python can have it: lambda_ for λ."""
-    return f"{name}_" if keyword.iskeyword(name) else re.sub(r"\W", "_", name)
+    plain = re.sub(r"\W", "_", name)
+    return f"{name}_" if keyword.iskeyword(name) else plain if plain.isidentifier() else f"_{plain}"
 
 
 def function_name(op: str) -> str:

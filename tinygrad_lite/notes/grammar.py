@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, lru_cache, reduce
 from importlib.resources import files
@@ -17,7 +17,7 @@ from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 
 from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced, write
 from ..op import REGISTRY
-from .spelling import NotUnderstood, core, shown
+from .spelling import PLAIN, NotUnderstood, core, shown
 from .statement import Size, Statement
 
 DEEPEST, LONGEST = 60, 250
@@ -27,17 +27,24 @@ _FUNCTIONS = {
     "√": "sqrt", "logsoftmax": "log_softmax", "multiply": "mul", "power": "pow", "dot": "matmul", "mm": "matmul",
     "φ": "phi", "ϕ": "phi", "varphi": "phi", "ψ": "psi",
 }  # fmt: skip
-_ENTRYWISE = (
-    *"⊙∘⊗∗∙*",
-    ".*",
-    *(f"\\{name}" for name in ("odot", "circ", "otimes", "ast", "star", "bigodot", "oslash")),
+_ARGUMENTS = {"mul": 2, "matmul": 2, "pow": 2, "maximum": 2, "minimum": 2, "where": 3, "outer": 2}
+_NAMES = {
+    "α": "alpha", "eta": "alpha", "η": "alpha", "λ": "lambda", "ε": "epsilon", "γ": "gamma", "β": "beta", "μ": "mu",
+    "ρ": "rho", "θ": "theta", "ℓ": "L", "ell": "L", "ŷ": "yˆ", "Ŷ": "Yˆ",
+}  # fmt: skip
+_NAME = re.compile(
+    r"(?:(?P<delta>δ|\\delta)|(?P<d>d(?=\s*[^\W\d_])|[Δ∂∇]|\\(?:Delta|partial|nabla)))?\s*\\?(?P<letters>𝟙|[^\W\d_⟦⟪]*)"
+    r"(?P<hat>[ˆ˜ˉ]?)(?P<layer>\d*)(?P<marks>.*)"
 )
-_GREEK = {"α": "alpha", "eta": "alpha", "η": "alpha", "λ": "lambda", "ε": "epsilon", "γ": "gamma", "β": "beta"}
-_GREEK |= {"μ": "mu", "ρ": "rho"}
-_COMPARISONS = {">": "greater", "<": "less", "=": "equal", "≥": "greater_equal", "≤": "less_equal"}
-_ARITHMETIC = {"mul", "div", "neg", "pow", "sqrt", "add", "sub"}
 _HATS = {"ˆ": "hat", "˜": "tilde", "ˉ": "bar"}
+_COMPARISONS = {
+    ">": "greater", "\\gt": "greater", "<": "less", "\\lt": "less", "=": "equal", "==": "equal",
+    "≥": "greater_equal", ">=": "greater_equal", "≤": "less_equal", "<=": "less_equal",
+}  # fmt: skip
+_ARITHMETIC = {"mul", "div", "neg", "pow", "sqrt", "add", "sub"}
+_ENTRYWISE = re.compile(r"\.?\*|[⊙∘⊗∗∙]|\\(?!div|cdot|times|bullet).*")
 _LOSSES = {"dJ", "dL", "dC", "dE"}
+_SINGLE = "are not judged: write whole matrices"
 
 
 def parse(text: str) -> Statement:
@@ -56,8 +63,7 @@ def parse(text: str) -> Statement:
 def parsed(text: str) -> tuple[Statement, tuple[Size, ...]]:
     """Read one equation, and the sizes that stand in it as subscripts."""
     spelt, sizes = core(text)
-    named = (replace(size, name=canonical(size.name)) if size.name else size for size in sizes)
-    return _read(spelt, "statement"), tuple(named)
+    return _read(spelt, "statement"), tuple(replace(size, name=canonical(size.name)) for size in sizes)
 
 
 def canonical(symbol: str) -> str:
@@ -66,20 +72,16 @@ def canonical(symbol: str) -> str:
     >>> canonical("w^{[1]}"), canonical(r"\delta z_2"), canonical("W X")
     ('W1', 'dZ2', '')
     """
-    try:
-        tree = _finished(_read(core(shown(symbol))[0], "expr"))
-    except NotUnderstood:
-        return ""
+    tree = formula(shown(symbol)) if symbol else None
     return tree.text if isinstance(tree, Name) else ""
 
 
-def is_formula(text: str) -> bool:
-    """Whether a text without an equals sign reads as a formula."""
+def formula(text: str) -> Expression | None:
+    """Read a formula without an equals sign; None where it is none."""
     try:
-        _read(core(text)[0], "expr")
+        return _finished(_read(core(text)[0], "expr"))
     except NotUnderstood:
-        return False
-    return True
+        return None
 
 
 def _read(spelt: str, start: str) -> Any:
@@ -88,19 +90,14 @@ def _read(spelt: str, start: str) -> Any:
     try:
         return _parser().parse(spelt, start=start)
     except UnexpectedInput as error:
-        raise NotUnderstood(_complaint(spelt, error)) from None
-
-
-def _complaint(spelt: str, error: UnexpectedInput) -> str:
-    at = error.pos_in_stream
-    at = len(spelt) if at is None or at < 0 or getattr(getattr(error, "token", None), "type", "") == "$END" else at
-    before, after = shown(spelt[max(0, at - 12) : at]).strip(), shown(spelt[at : at + 12]).strip()
-    wanted: set[str] = set(getattr(error, "expected", None) or getattr(error, "allowed", None) or ())
-    what = (
-        "a name, a number or a bracket" if "NAME" in wanted else "an operator" if "OPERATOR" in wanted else "a bracket"
-    )
-    what = "something" if not wanted else what
-    return f"expected {what} after '{before}', found " + (f"'{after}'" if after else "the end")
+        at, wanted = error.pos_in_stream, getattr(error, "expected", None) or getattr(error, "allowed", None) or ()
+        if at is None or at < 0 or getattr(getattr(error, "token", None), "type", "") == "$END":
+            at = len(spelt)
+        kinds = {"NAME": "a name, a number or a bracket", "OPERATOR": "an operator"}
+        what = next((kinds[kind] for kind in kinds if kind in wanted), "a bracket" if wanted else "something")
+        before, after = shown(spelt[max(0, at - 12) : at]).strip(), shown(spelt[at : at + 12]).strip()
+        found = f"'{after}'" if after else "the end"
+        raise NotUnderstood(f"expected {what} after '{before}', found {found}") from None
 
 
 @cache
@@ -109,193 +106,154 @@ def _parser() -> Lark:
     return Lark(grammar, parser="lalr", lexer="basic", start=["statement", "expr"], transformer=_Meaning())
 
 
-@dataclass(frozen=True)
-class _Word:
-    """A name in the making: its layer and its index may follow."""
-
-    letters: str
-    layer: str = ""
-    index: str = ""
-    prefix: str = ""
-
-    def tree(self) -> Name:
-        """Return the name in its canonical form."""
-        hat = _HATS.get(self.letters[-1:], "")
-        base = self.letters[0] if hat else self.letters or "Z"  # δ alone is dZ
-        numbered = bool(self.prefix or self.layer)
-        if (base in ("m", "n", "N") and not self.prefix) or (len(base) > 1 and base != "theta"):
-            return Name(base + self.layer, scalar=True)
-        if base in ("b", "B"):
-            letter = "B" if base == "B" and not numbered else "b"  # B alone may be the size of a batch
-        elif base == "e" and not numbered:
-            letter = "e"
-        else:
-            letter = {"ℓ": "L", "theta": "theta"}.get(base, base.upper())
-        layer = "" if letter == "Y" or (letter, self.layer) == ("X", "0") else self.layer
-        return Name(self.prefix + letter + hat + layer + (f"⟪{self.index}⟫" if self.index else ""))
+def _name(letters: str, hat: str = "", layer: str = "", prefix: str = "", index: str = "") -> Name:
+    """Return a name in its canonical form; δ stays apart from d until it is known what is meant by it."""
+    letters = _NAMES.get(letters, letters or "Z")  # δ alone is dZ
+    letters, hat = letters.rstrip("ˆ"), _HATS.get(hat or letters[-1], "")
+    letters, wide = letters.translate(PLAIN), letters
+    if letters != wide and len(letters) > 1:  # a word that is a name on this page
+        return Name(prefix.replace("δ", "d") + letters.lower() + layer + (f"⟪{index}⟫" if index else ""))
+    counts = ("m", "n", "N") if layer else ("m", "n", "N", "k", "K")
+    if (letters in counts and not prefix) or (len(letters) > 1 and letters != "theta"):
+        return Name(letters + layer, scalar=True)
+    if letters == "b" or (letters == "B" and (prefix or layer)):  # B alone may be the size of a batch
+        letters = "b"
+    elif letters != "theta" and (letters != "e" or prefix or layer):
+        letters = letters.upper()
+    layer = "" if letters == "Y" or (letters, layer) == ("X", "0") else layer
+    return Name(prefix + letters + hat + layer + (f"⟪{index}⟫" if index else ""))
 
 
-def _tree(part: Any) -> Any:
-    return part.tree() if isinstance(part, _Word) else part
-
-
+@v_args(inline=True)
 class _Meaning(Transformer[Token, Any]):
     """What each rule of the grammar means, as a tree of ops; called while parsing, from the leaves up."""
 
-    @v_args(inline=True)
-    def name(self, token: Token) -> _Word:
-        text = str(token).strip()
-        prefix = ""
-        for sign in ("d", "δ", "Δ", "∂", "∇", "\\delta", "\\Delta", "\\partial", "\\nabla"):
-            if text.startswith(sign) and (text != "d"):
-                text, prefix = text[len(sign) :].strip(), "δ" if sign in ("δ", "\\delta") else "d"
-                break
-        bare = text.rstrip("0123456789")
-        letters = bare.lstrip("\\")
-        letters = {"ell": "ℓ", "θ": "theta", "ŷ": "yˆ", "Ŷ": "Yˆ"}.get(letters, _GREEK.get(letters, letters))
-        return _Word(letters, text[len(bare) :], prefix=prefix)
+    def name(self, token: str) -> Name:
+        found = _NAME.fullmatch(token.strip())
+        assert found is not None
+        layers, index = re.findall(r"⟦([^⟧]*)⟧", found["marks"]), "".join(re.findall(r"⟪([^⟫]*)⟫", found["marks"]))
+        layers = [found["layer"]] * bool(found["layer"]) + layers
+        if len(layers) > 1:
+            raise NotUnderstood(f"single entries such as {shown(token)} {_SINGLE}")
+        prefix = "δ" if found["delta"] else "d" if found["d"] else ""
+        return _name(found["letters"], found["hat"], "".join(layers), prefix, index)
 
-    @v_args(inline=True)
-    def layer(self, part: Any, token: Token) -> Any:
-        layer = token[1:-1]
-        if isinstance(part, _Word) and not part.layer:
-            return replace(part, layer=layer)
-        if isinstance(part, Name) and not part.text[-1].isdigit() and part.text[-1] not in "]⟫" and not part.scalar:
-            return Name(part.text + ("" if part.text in ("Y", "Yhat") else layer))
+    def mark(self, part: Expression, token: str) -> Expression:
+        """Put a layer or an index to what stands in brackets or is transposed."""
+        if isinstance(part, Apply) and part.op == "transpose":
+            return _apply("transpose", self.mark(part.inputs[0], token))
+        if token[0] == "⟪":
+            if not isinstance(part, Name) or part.scalar:
+                return part
+            return Name(f"{part.text[:-1]}{token[1:]}" if "⟪" in part.text else f"{part.text}{token}")
         if isinstance(part, Number):
             raise NotUnderstood(f"a number bears no layer: {part.value} may be a badly scanned letter")
-        if isinstance(part, Apply) and part.op == "transpose":
-            return _apply("transpose", self.layer(part.inputs[0], token))
-        raise NotUnderstood(
-            f"single entries such as {shown(write(_tree(part)) + token)} are not judged: write whole matrices"
-        )
+        if not isinstance(part, Name) or part.scalar or part.text[-1] in "0123456789]⟫":
+            raise NotUnderstood(f"single entries such as {shown(write(part) + token)} {_SINGLE}")
+        return Name(part.text + ("" if part.text in ("Y", "Yhat") else token[1:-1]))
 
-    @v_args(inline=True)
-    def index(self, part: Any, token: Token) -> Any:
-        if isinstance(part, _Word):
-            return replace(part, index=part.index + token[1:-1])
-        if not isinstance(part, Name) or part.scalar:
-            return part
-        return Name(f"{part.text[:-1]}{token[1:]}" if "⟪" in part.text else f"{part.text}{token}")
-
-    @v_args(inline=True)
-    def number(self, token: Token) -> Number:
+    def number(self, token: str) -> Number:
         if len(token) > 15:
             raise NotUnderstood("it has a number of more than 15 digits")
         return Number(int(token) if token.isdigit() else float(token))
 
-    def suffixed(self, children: list[Any]) -> Expression:
-        part, suffix = children
+    def suffixed(self, part: Expression, suffix: Any) -> Expression:
         if isinstance(suffix, Token):  # ᵀ or ′, the same for a matrix
-            if isinstance(part, _Word) and part.prefix == "δ" and part.letters in ("A", "a", "X", "x", "H", "h"):
-                return _product(_Word("", prefix="d").tree(), _apply("transpose", replace(part, prefix="").tree()))
-            return _apply("transpose", _tree(part))
-        tree = _tree(part)
-        if suffix[0] == "^":
-            if tree == Name("e"):
-                return _apply("exp", suffix[1])
-            if isinstance(tree, Apply) and tree.op == "sqrt" and suffix[1] == Number(2):
-                return tree.inputs[0]
-            return _apply("pow", tree, suffix[1])
-        return self.call([Token("FUNCTION", suffix[0]), [], [tree, *suffix[1]]])
+            if isinstance(part, Name) and part.text[0] == "δ" and part.text[1] in "AXH":  # δ aᵀ
+                return _product(Name("dZ"), _apply("transpose", Name(part.text[1:])))
+            return _apply("transpose", Name("𝟙") if part == Number(1) else part)
+        kind, argument = suffix
+        if kind != "^":
+            return self.call(kind, [], [part, *argument])
+        if part == Name("e"):
+            return _apply("exp", argument)
+        if isinstance(part, Apply) and part.op == "sqrt":
+            return _power(part, argument)
+        if not isinstance(argument, Number) and not _is_scalar(part):
+            raise NotUnderstood(f"{shown(write(part))} to the power {write(argument)}: is a layer meant?")
+        return _apply("pow", part, argument)
 
-    def power(self, children: list[Any]) -> tuple[str, Expression]:
-        (exponent,) = children
-        return "^", self.number(exponent) if isinstance(exponent, Token) else _tree(exponent)
+    arguments = mods = lambda _, *parts: list(parts)
+    method = lambda _, name, arguments: (name[1:], arguments)
+    fraction = lambda _, a, b: _quotient(a, b)
+    signed = lambda _, sign, tree: _signed(sign, tree)
+    power = lambda _, exponent: ("^", exponent)
+    apply = lambda self, name, mods, argument: self.call(name, mods, [argument])
 
-    def method(self, children: list[Any]) -> tuple[str, list[Any]]:
-        return children[0][1:], children[1]
-
-    def arguments(self, children: list[Any]) -> list[Any]:
-        return [_tree(child) for child in children]
-
-    def mods(self, children: list[Any]) -> list[Any]:
-        return children
-
-    def apply(self, children: list[Any]) -> Expression:
-        token, mods, argument = children
-        argument = self.number(argument) if isinstance(argument, Token) else _tree(argument)
-        return self.call([token, mods, [argument]])
-
-    def call(self, children: list[Any]) -> Expression:
-        token, mods, arguments = children
-        name = str(token).lstrip("\\").lower().replace(" ", "")
+    def call(self, token: str, mods: list[Any], arguments: list[Any]) -> Expression:
+        name = token.lstrip("\\").lower().replace(" ", "")
         name = _FUNCTIONS.get(name, name)
-        settings = dict(_setting(part) for part in arguments if isinstance(part, Token))
         inputs = tuple(part for part in arguments if not isinstance(part, Token))
-        primes = "'" * sum(isinstance(mod, Token) and mod.type == "PRIME" for mod in mods)
-        layers = [mod[1:-1] for mod in mods if isinstance(mod, Token) and mod.type == "LAYER"]
-        if name not in REGISTRY and name not in ("norm", "identity", "where"):  # g, f, h: some activation
-            own = _Word(name, layers[0] if layers else "").tree()
-            if not primes and layers and any(own in parts_of(part) for part in inputs):  # h1 (1 − h1)
-                return _product(own, *inputs)
-            params: tuple[tuple[str, Any], ...] = (("layer", layers[0]),) if layers else ()
-            tree: Expression = Apply(name + primes, inputs, params)
-        else:
-            tree = _known(name, primes, inputs, settings)
-        for mod in mods:
-            tree = _apply("pow", tree, mod[1]) if isinstance(mod, tuple) else tree
-        return tree
+        primes = "'" * mods.count("′")
+        layer = next((mod[1:-1] for mod in mods if isinstance(mod, Token) and mod[0] == "⟦"), "")
+        if name in REGISTRY or name in ("norm", "identity", "where"):
+            tree = _known(name, primes, inputs, dict(_setting(part) for part in arguments if isinstance(part, Token)))
+        elif name == "sech" and not primes and len(inputs) == 1:
+            tree = _apply("sqrt", _apply("sub", Number(1), _apply("pow", Apply("tanh", inputs), Number(2))))
+        elif not primes and any(_name(name, layer=layer) in parts_of(part) for part in inputs):
+            return _product(_name(name, layer=layer), *inputs)  # h1 (1 − h1)
+        else:  # g, f, h: some activation
+            tree = Apply(name + primes, inputs, (("layer", layer),) if layer else ())
+        return reduce(lambda tree, mod: _power(tree, mod[1]), (m for m in mods if isinstance(m, tuple)), tree)
 
-    @v_args(inline=True)
-    def compare(self, a: Any, sign: Token, b: Any) -> Expression:
-        sign_ = {">=": "≥", "<=": "≤", "\\gt": ">", "\\lt": "<", "==": "="}.get(sign, str(sign))
-        sign_ = "≥" if sign_.startswith("\\g") else "≤" if sign_.startswith("\\l") else sign_
-        return _apply(_COMPARISONS[sign_], _tree(a), _tree(b))
+    def compare(self, a: Expression, sign: str, b: Expression) -> Expression:
+        sign = {"\\g": "≥", "\\l": "≤"}.get(sign[:2] if sign[2:] != "t" else "", sign)
+        return _apply(_COMPARISONS[str(sign)], a, b)
 
-    @v_args(inline=True)
-    def fraction(self, a: Any, b: Any) -> Expression:
-        return _quotient(_tree(a), _tree(b))
+    def total(self, *parts: Any) -> Expression:
+        return _summed(parts[-1], {letter for token in parts[1:-1] for letter in token[1:-1]})
 
-    def total(self, children: list[Any]) -> Expression:
-        return _summed(_tree(children[-1]), {letter for token in children[1:-1] for letter in token[1:-1]})
+    def run(self, *parts: Any) -> list[tuple[str, Expression]]:
+        """Add a factor to a run of them, with the operator and the sign before it."""
+        factors, *signs, tree = parts if isinstance(parts[0], list) else ([], *parts)
+        tree = _signed(signs[1], tree) if len(signs) > 1 else tree
+        return [*factors, (str(signs[0]) if signs else "", tree)]
 
-    def run(self, children: list[Any]) -> list[tuple[str, Any]]:
-        return [("", _tree(children[0]))]
+    def product(self, *parts: Any) -> Expression:
+        return _folded(parts[0] if isinstance(parts[-1], list) else self.run(*parts))
 
-    def beside(self, children: list[Any]) -> list[tuple[str, Any]]:
-        return [*children[0], ("", _tree(children[1]))]
-
-    def joined(self, children: list[Any]) -> list[tuple[str, Any]]:
-        return [*children[0], (str(children[1]), _tree(children[2]))]
-
-    def joined_signed(self, children: list[Any]) -> list[tuple[str, Any]]:
-        return [*children[0], (str(children[1]), _signed(children[2], _tree(children[3])))]
-
-    def product(self, children: list[Any]) -> Expression:
-        factors: list[tuple[str, Any]] = children[0] if isinstance(children[0], list) else [("", children[0])]
-        if len(children) > 1:
-            factors = [*factors, (str(children[1]) if len(children) > 2 else "", children[-1])]
-        return _folded(factors)
-
-    def signed(self, children: list[Any]) -> Expression:
-        return _signed(*children)
-
-    def plus(self, children: list[Any]) -> Expression:
-        a, sign, *rest = children
+    def plus(self, a: Expression, sign: str, *rest: Any) -> Expression:
         return _apply("add" if sign == "+" else "sub", a, _signed(*rest) if len(rest) > 1 else rest[0])
 
-    def statement(self, children: list[Any]) -> Statement:
-        target, *rest = children
-        sign, sides = str(rest[0]), [_finished(side) for side in rest[1::2]]
-        target = _finished(target)
+    def statement(self, *parts: Any) -> Statement:
+        sign, target, *sides = str(parts[1]), *map(_finished, parts[::2])
         if sign in ("-=", "+="):
             sides[0] = _apply("sub" if sign == "-=" else "add", target, sides[0])
+        if not isinstance(target, Name) and isinstance(sides[-1], Name) and len(sides) == 1:
+            target, sides = sides[0], [target]  # 1/m dZ Xᵀ = dW
         if isinstance(target, Name):
             name = target.text
         elif isinstance(target, Apply) and target.op not in _ARITHMETIC | {"matmul", "transpose"}:
             name = write(target)  # ReLU(n) = …
         else:
             raise NotUnderstood(f"expected a name before '{sign}', found '{write(target)}'")
-        sides = [side for side in sides if side != target] or sides
-        if f"d{name}" in _LOSSES:
-            sides = [_inner(side) for side in sides]
-        inner = {part.text for side in sides for part in parts_of(side) if isinstance(part, Name)}
-        update = not name.startswith("d") and any(text.startswith("d") for text in inner)
-        return Statement(name, tuple(sides), update)
+        return _stated(name, [side for side in sides if side != target] or sides)
 
 
-def _setting(token: Token) -> tuple[str, Any]:
+def _stated(name: str, sides: list[Expression]) -> Statement:
+    """Return the statement, without the sides that are but the chain rule."""
+    named = [{part.text for part in parts_of(side) if isinstance(part, Name)} for side in sides]
+    chains = [next((text for text in names if "∂" in text), "") for names in named]
+    sides = [side for side, chain in zip(sides, chains, strict=True) if not chain]
+    if not sides:
+        _, a, b = chains[0].split("∂")
+        raise NotUnderstood(f"the derivative of {a} by {b} is not judged by itself: write the formula of the gradient")
+    if not re.search(r"\d|\]", name) and _has_one(sides):
+        raise NotUnderstood("a factor of 1 says nothing: is 1/m meant?")
+    if f"d{name}" in _LOSSES:
+        sides = [_inner(side) for side in sides]
+    step = _apply("mul", Name("alpha", True), Name(name))
+    if name[0] == "d" and sides == [_apply("neg", step)]:  # ΔW = −α ∇W
+        return Statement(name[1:], (_apply("sub", Name(name[1:]), step),), True)
+    return Statement(name, tuple(sides), name[0] != "d" and any(text[0] == "d" for names in named for text in names))
+
+
+def _has_one(sides: list[Expression]) -> bool:
+    products = [part for side in sides for part in parts_of(side) if isinstance(part, Apply) and part.op == "mul"]
+    return any(part.inputs[0] == Number(1) for part in products)
+
+
+def _setting(token: str) -> tuple[str, Any]:
     key, value = (part.strip() for part in token.split("="))
     key = {"dim": "axis", "keepdim": "keepdims"}.get(key, key)
     return key, int(value) if value.lstrip("-").isdigit() else {"True": True, "False": False}.get(value)
@@ -303,92 +261,99 @@ def _setting(token: Token) -> tuple[str, Any]:
 
 def _known(name: str, primes: str, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Expression:
     """Apply a function that is one of the ops."""
-    wanted = {"mul": 2, "matmul": 2, "pow": 2, "maximum": 2, "minimum": 2, "where": 3, "outer": 2}.get(name, 1)
-    if name in ("max", "min") and len(inputs) == 2:
-        name, wanted = f"{name}imum", 2
-    if (
-        len(inputs) == wanted + 1 and isinstance(inputs[-1], Number | Apply) and not primes
-    ):  # sum(Z, 1), LeakyReLU(Z, 0.01)
-        keys = list(REGISTRY[name].defaults) if name in REGISTRY else []
-        value = inputs[-1].value if isinstance(inputs[-1], Number) else -1
-        if keys:
-            settings = {keys[0]: min(value, 1) if keys[0] == "axis" else value, **settings}
-            inputs = inputs[:-1]
+    name += "imum" * (name in ("max", "min") and len(inputs) == 2)
+    wanted, defaults = _ARGUMENTS.get(name, 1), REGISTRY[name].defaults if name in REGISTRY else {}
+    if len(inputs) == wanted + 1 and isinstance(inputs[-1], Number | Apply) and defaults and not primes:
+        key, value = next(iter(defaults)), inputs[-1].value if isinstance(inputs[-1], Number) else -1
+        settings = {key: min(value, 1) if key == "axis" else value, **settings}  # sum(Z, 1), LeakyReLU(Z, 0.01)
+        inputs = inputs[:-1]
     if len(inputs) != wanted:
         raise NotUnderstood(f"{name} takes {wanted} argument{'s'[: wanted - 1]}, not {len(inputs)}")
-    if name == "norm":
-        return _apply("sqrt", _apply("sum", _apply("pow", inputs[0], Number(2))))
-    if name == "identity":
-        return Number(1) if primes else inputs[0]
-    if name == "mul" or name == "matmul":
-        return _product(inputs[0], inputs[1], name == "mul")
-    known = {key: value for key, value in settings.items() if key in REGISTRY[name].defaults and value is not None}
+    match name:
+        case "norm":
+            return _apply("sqrt", _apply("sum", _apply("pow", inputs[0], Number(2))))
+        case "identity":
+            return Number(1) if primes else inputs[0]
+        case "mul" | "matmul":
+            return _product(inputs[0], inputs[1], name == "mul")
+    known = {key: value for key, value in settings.items() if key in defaults and value is not None}
     return Apply(name + primes, inputs, tuple(sorted(known.items())))
 
 
 def _apply(op: str, *inputs: Expression) -> Expression:
-    if op == "div" and all(isinstance(part, Number) and isinstance(part.value, int) for part in inputs):
-        a, b = (part.value for part in inputs if isinstance(part, Number))
-        if b:
+    match op, inputs:
+        case "div", (Number(int(a)), Number(int(b))) if b:
             return Number(Fraction(a) / Fraction(b))
     return Apply(op, inputs)
 
 
-def _signed(sign: Any, tree: Any) -> Expression:
-    if sign == "+":
-        return _tree(tree)  # type: ignore[no-any-return]
-    return _apply("neg", _tree(tree))
+def _power(tree: Expression, exponent: Expression) -> Expression:
+    root = isinstance(tree, Apply) and tree.op == "sqrt" and exponent == Number(2)
+    return tree.inputs[0] if root and isinstance(tree, Apply) else _apply("pow", tree, exponent)
+
+
+def _signed(sign: str, tree: Expression) -> Expression:
+    return tree if sign == "+" else _apply("neg", tree)
 
 
 def _is_scalar(tree: Expression) -> bool:
-    match tree:
-        case Name(_, scalar):
-            return scalar
-        case Number():
-            return True
-        case Apply(op, inputs):
-            return op in _ARITHMETIC and all(_is_scalar(part) for part in inputs)
+    if isinstance(tree, Apply):
+        return tree.op in _ARITHMETIC and all(map(_is_scalar, tree.inputs))
+    return isinstance(tree, Number) or tree.scalar
+
+
+def _is_scaled(tree: Expression) -> bool:
+    scaled = isinstance(tree, Apply) and (
+        tree.op == "neg" or (tree.op in ("mul", "div") and any(map(_is_scalar, tree.inputs)))
+    )
+    return scaled or _is_scalar(tree)
+
+
+def _upright(tree: Expression) -> Expression:
+    return tree.inputs[0] if isinstance(tree, Apply) and tree.op == "transpose" else tree
 
 
 def _is_ones(tree: Expression) -> bool:
-    if isinstance(tree, Apply) and tree.op == "transpose":
-        tree = tree.inputs[0]
+    tree = _upright(tree)
     return isinstance(tree, Name) and tree.text.startswith("𝟙")
+
+
+def _is_bias(tree: Expression) -> bool:
+    tree = _upright(tree)
+    return isinstance(tree, Name) and re.fullmatch(r"b\d*|b\[.*", tree.text) is not None
 
 
 def _product(a: Expression, b: Expression, loose: bool = False) -> Expression:
     """Multiply: scalars stand in front, 1 times an indicator is the indicator, matrices are multiplied as written."""
     if a in (Number(1), Name("I"), Name("𝟙")) and isinstance(b, Apply) and b.op in _COMPARISONS.values():
         return b
-    if a == Number(1) and not _is_scalar(b):
-        raise NotUnderstood("a factor of 1 says nothing: is 1/m meant?")
     if _is_scalar(a) or _is_scalar(b):
         a, b = (a, b) if _is_scalar(a) else (b, a)
-        if not _is_scalar(b) and isinstance(b, Apply) and b.op == "mul" and _is_scalar(b.inputs[0]):
-            return _apply("mul", _apply("mul", a, b.inputs[0]), b.inputs[1])
+        match b:
+            case Apply("mul", (factor, rest)) if _is_scalar(factor) and not _is_scalar(b):
+                return _apply("mul", _apply("mul", a, factor), rest)
         return _apply("mul", a, b)
     for first, part in enumerate((a, b)):
-        if isinstance(part, Apply) and part.op == "mul" and _is_scalar(part.inputs[0]):
-            inner = _product(a, part.inputs[1], loose) if first else _product(part.inputs[1], b, loose)
-            return _product(part.inputs[0], inner)
-    if _is_ones(a) or _is_ones(b):  # 1ᵀ dZ is a sum
-        return _summed(b if _is_ones(a) else a, set())
+        match part:
+            case Apply("mul", (factor, rest)) if _is_scalar(factor):
+                return _product(factor, _product(a, rest, loose) if first else _product(rest, b, loose))
+    if _is_ones(a) or _is_ones(b):  # 1 bᵀ is b below each other, and 1ᵀ dZ a sum
+        rest = _upright(b if _is_ones(a) else a)
+        return rest if _is_bias(rest) else _summed(rest, set())
     return _apply("mul" if loose else "matmul", a, b)
 
 
 def _quotient(a: Expression, b: Expression) -> Expression:
-    """Divide, where ∂J/∂W1 is the gradient dW1."""
-    if isinstance(a, Name) and isinstance(b, Name) and b.text.startswith(("d", "δ")):
+    """Divide, where ∂J/∂W1 is the gradient dW1, and ∂Z2/∂A1 a part of the chain rule."""
+    if isinstance(a, Name) and isinstance(b, Name) and b.text[0] in "dδ":
         if a.text.split("⟪")[0].replace("δ", "d") in _LOSSES:
             return b
-        if a.text.startswith(("d", "δ")):
-            said = f"the derivative of {a.text[1:]} by {b.text[1:]}"
-            raise NotUnderstood(f"{said} is not judged by itself: write the formula of the gradient")
-    b = replaced(b, lambda part: Name("B", scalar=True) if part == Name("B") else None)
-    return _apply("div", a, b)
+        if a.text[0] in "dδ":
+            return Name(f"∂{a.text[1:]}∂{b.text[1:]}")
+    return _apply("div", a, replaced(b, lambda part: Name("B", scalar=True) if part == Name("B") else None))
 
 
-def _folded(factors: Iterable[tuple[str, Any]]) -> Expression:
+def _folded(factors: Iterable[tuple[str, Expression]]) -> Expression:
     """Multiply a run of factors: products of matrices bind closer than ⊙, * and @; 1/m and ∂J/∂W are one factor."""
     total: Expression | None = None
     sign = ""
@@ -400,55 +365,45 @@ def _folded(factors: Iterable[tuple[str, Any]]) -> Expression:
 
     for operator, tree in factors:
         if operator in ("/", "÷", "\\div"):
-            names = isinstance(group[-1], Name) and isinstance(tree, Name) and tree.text.startswith(("d", "δ"))
+            names = isinstance(group[-1], Name) and isinstance(tree, Name) and tree.text[0] in "dδ"
             if names or (_is_scalar(group[-1]) and (_is_scalar(tree) or tree == Name("B"))):
                 group[-1] = _quotient(group[-1], tree)
             else:
                 total, group = None, [_quotient(closed(), tree)]
-        elif operator == "@" or operator in _ENTRYWISE:
+        elif operator == "@" or _ENTRYWISE.fullmatch(operator):
             total, group, sign = closed(), [tree], operator
         else:
+            if not operator and group and Number(1) in (tree, group[-1]):
+                ones = (_is_bias(tree) and len(group) == 1) or (tree == Number(1) and not _is_scalar(group[-1]))
+                group[-1], tree = (Name("𝟙") if ones and part == Number(1) else part for part in (group[-1], tree))
             group.append(tree)
     return closed()
 
 
 def _indices(tree: Expression) -> set[str]:
-    names = [part.text for part in parts_of(tree) if isinstance(part, Name)]
-    return {i for text in names if "⟪" in text for i in text.split("⟪")[1][:-1]}
+    names = [part.text for part in parts_of(tree) if isinstance(part, Name) and "⟪" in part.text]
+    return {index for text in names for index in text.split("⟪")[1][:-1]}
 
 
 def _without(tree: Expression, letters: set[str]) -> Expression:
     """Return a tree without these indices."""
-
-    def rule(part: Expression) -> Expression | None:
-        if not isinstance(part, Name) or "⟪" not in part.text:
-            return None
-        text, rest = part.text[:-1].split("⟪")
-        rest = "".join(i for i in rest if i not in letters)
-        return Name(f"{text}⟪{rest}⟫" if rest else text)
-
-    return replaced(tree, rule)
+    gone = re.compile(rf"[{''.join(letters)}](?=\w*⟫)|⟪[{''.join(letters)}]*⟫") if letters else re.compile("$^")
+    return replaced(tree, lambda part: replace(part, text=gone.sub("", part.text)) if isinstance(part, Name) else None)
 
 
 def _summed(body: Expression, letters: set[str]) -> Expression:
     """Sum over the samples: the products dz_i x_iᵀ are summed by the product dZ Xᵀ."""
-    found = _indices(body)
-    bound = letters or found
-    core_ = body
-    while isinstance(core_, Apply) and (core_.op == "neg" or (core_.op == "mul" and _is_scalar(core_.inputs[0]))):
-        core_ = core_.inputs[-1]
-    while isinstance(core_, Apply) and core_.op == "div" and _is_scalar(core_.inputs[1]):
-        core_ = core_.inputs[0]
-    product = isinstance(core_, Apply) and core_.op == "matmul"
-    transposed = any(isinstance(part, Apply) and part.op == "transpose" for part in parts_of(core_))
-    if bound and product and transposed:
+    bound = letters or _indices(body)
+    inner = next((part for part in parts_of(body) if not _is_scaled(part)), body)
+    transposed = any(isinstance(part, Apply) and part.op == "transpose" for part in parts_of(inner))
+    if bound and transposed and isinstance(inner, Apply) and inner.op == "matmul":
         return _without(body, bound)
 
     def entrywise(part: Expression) -> Expression | None:
         if not isinstance(part, Apply) or part.op != "matmul" or not _indices(part) & bound:
             return None
         if len({frozenset(_indices(side)) for side in part.inputs if _indices(side)}) > 1:
-            raise NotUnderstood("sums over single entries are not judged: write whole matrices")
+            raise NotUnderstood(f"sums over single entries {_SINGLE}")
         return Apply("mul", part.inputs)
 
     body = _without(replaced(body, entrywise), bound)
@@ -462,35 +417,27 @@ def _inner(loss: Expression) -> Expression:
         match part:
             case Apply("matmul", (Apply("transpose", (a,)), b)):
                 return Apply("sum", (Apply("mul", (a, b)),))
-            case Apply("sum", (Apply("sum"),)):
-                return part.inputs[0]
+            case Apply("sum", (Apply("sum") as inner,)):
+                return inner
         return None
 
     return replaced(loss, rule)
 
 
-def _finished(side: Any) -> Expression:
+def _finished(tree: Expression) -> Expression:
     """Return a side of an equation without indices: one formula for every sample is the formula of the matrices."""
-    tree: Expression = _tree(side)
+    level, depth = [tree], 0
+    while level:
+        level, depth = [part for parent in level if isinstance(parent, Apply) for part in parent.inputs], depth + 1
+    if depth > DEEPEST:
+        raise NotUnderstood(f"it is nested deeper than {DEEPEST}")
     free = _indices(tree)
     if len(free) > 1:
-        raise NotUnderstood(
-            f"single entries, with indices {', '.join(sorted(free))}, are not judged: write whole matrices"
-        )
-    tree = _without(tree, free)
+        raise NotUnderstood(f"single entries, with indices {', '.join(sorted(free))}, {_SINGLE}")
 
     def rule(part: Expression) -> Expression | None:
         if not isinstance(part, Name) or part.scalar:
             return None
-        text = {"B": "b", "e": "E"}.get(part.text, part.text)
-        return Name("d" + text[1:] if text.startswith("δ") else text)
+        return Name({"B": "b", "e": "E"}.get(part.text, "d" + part.text[1:] if part.text[0] == "δ" else part.text))
 
-    tree = replaced(tree, rule)
-    level: list[Expression] = [tree]
-    depth = 0
-    while level:
-        level = [part for parent in level if isinstance(parent, Apply) for part in parent.inputs]
-        depth += 1
-    if depth > DEEPEST:
-        raise NotUnderstood(f"it is nested deeper than {DEEPEST}")
-    return tree
+    return replaced(_without(tree, free), rule)

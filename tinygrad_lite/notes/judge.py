@@ -19,7 +19,7 @@ from ..verify.problem import Diagnosis, Example, Problem
 from .formula import EITHER, SUMS, Scope, Sum, code, evaluate, function, function_name, identifier, read, renamed
 from .network import DATA, LABELS, LOSSES, NOTHING, RATE, Sample, names_in, others, sample, split
 from .page import Page, is_update
-from .statement import Statement
+from .statement import Item, Statement
 
 SCALES = ("per sample", "mean")
 NO_GRADIENTS = (f"d{DATA}", f"d{LABELS}")  # that anybody wants
@@ -160,6 +160,15 @@ class Judge:
         line.found, line.fits = (right or [readings[0][0]])[0], bool(right)
         return line
 
+    def allows(self, s: Statement, item: Item) -> bool:
+        """Whether an equation of a known tensor, gradient or update is right."""
+        known, loose = self.values, _loose(self.page, item.text)
+        if not is_update(s):
+            return all(self._complete(Line(-1, s.target, t, self.named(t, s.target), loose)).fits for t in s.sides)
+        true = known[s.target] - known[RATE] * known[f"d{s.target}"]
+        values = [read(side, Scope(known, self.m))[1] for side in s.sides]
+        return all(value is not None and close(value, true) for value in values)
+
     # --- what is meant ------------------------------------------------------------------------------------------------
 
     def place(self) -> None:
@@ -229,6 +238,17 @@ class Judge:
 
         return value is not None and (close(value, true) or equal(np.asarray(value), np.asarray(true), again))
 
+    def unread(self, line: Line) -> list[str]:
+        """Return what a gradient rests on that could not be read: between what it is of and the gradients it reads."""
+        reads = set(names_in(line.tree))
+        found, waiting = reads & self.page.unread, [line.target[1:]] * split(line.target)[0]
+        strange = self.page.unread - {*self.values, "J"}
+        for name in waiting:
+            users = [n for n, t in self.network.definitions.items() if name in names_in(t)]
+            found |= {n for n in users or ["J"] if n in self.page.unread or (strange and n in self.network.assumed)}
+            waiting += [n for n in users if f"d{n}" not in reads and n not in waiting]
+        return sorted(found)
+
     def _problem(self, line: Line, cases: Sequence[Sample]) -> Problem:
         """Return a wrong line as `diagnose` takes it: Python, and in each case what it can read and should have given."""
         source = code(line.found)
@@ -256,6 +276,8 @@ class Judge:
         """Return what a line can read: what comes before it on paper, and what it does read."""
         names = [*self.sample.arguments, *self.network.definitions, *self.sample.truth.values, *self.helpers]
         names += sorted((n for n in self.values if split(n)[0] and n not in NO_GRADIENTS), key=_depth)
+        unsaid = {f"d{n}" for n, t in self.network.definitions.items() if isinstance(t, Apply) and len(t.inputs) == 1}
+        names = [n for n in names if n not in unsaid or n in self.page.mentioned or n == line.judged_as]
         end = names.index(line.judged_as) if line.judged_as in names else len(names)
         return list(dict.fromkeys([*(n for n in names[:end] if n.isidentifier()), *names_in(line.found)]))
 

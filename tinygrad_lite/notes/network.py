@@ -58,6 +58,7 @@ LOSSES: dict[str, Callable[[Expression, Expression], Expression]] = {
     "1/m Σ (A − Y)²": lambda A, Y: _mean(Apply("square", (Apply("sub", (A, Y)),))),
 }
 CROSS, BINARY, HALF, FULL = LOSSES
+USUAL = [("", "softmax"), *((h, o) for h in ("sigmoid", "tanh", "relu") for o in ("sigmoid", "softmax"))]
 STANDARD = {"softmax": [CROSS, HALF, FULL], "sigmoid": [BINARY, HALF, FULL]}
 
 
@@ -235,6 +236,7 @@ class Style:
     transposed: bool = False
     bias: bool = True
     hidden: str = "relu"
+    output: str = "softmax"
 
     def linear(self, layer: str, before: str) -> Expression:
         """Return W A + b of a layer."""
@@ -251,7 +253,23 @@ def build(equations: Mapping[str, Expression], mentioned: Iterable[str], errors:
     end, as in the notes' own network 784 → 10 → 10; the last Z is the output where an error is computed of it (`errors`).
     """
     known = set(mentioned) | set(equations) | {name for tree in equations.values() for name in names_in(tree)}
-    return [network for style in _styles(equations, known) for network in _built(equations, known, style, errors)]
+    styles = _styles(equations, known)
+    found = [network for style in styles for network in _built(equations, known, style, errors)]
+    told = any(_linear(part) for tree in equations.values() for part in parts_of(tree))
+    if not told or any(network.assumed for network in found):  # nothing is wrong only because of what was assumed
+        found += [n for style in _usual(styles[0], told) for n in _built(equations, known, style, errors)]
+    first: dict[str, Network] = {}
+    for network in found:
+        first.setdefault(repr(network.definitions), network)
+    return list(first.values())
+
+
+def _usual(style: Style, told: bool) -> Iterator[Style]:
+    """Yield what else may be meant: samples in rows or in columns, W or Wᵀ, other activations."""
+    sides = [(style.left, style.transposed)] if told else [(s, t) for t in (False, True) for s in (True, False)]
+    for hidden, output in USUAL:
+        for left, transposed in sides if not hidden else sides[:2]:
+            yield replace(style, left=left, transposed=transposed, hidden=hidden or style.hidden, output=output)
 
 
 def _built(equations: Mapping[str, Expression], known: set[str], style: Style, errors: set[str]) -> Iterator[Network]:
@@ -394,7 +412,7 @@ def _template(
         if isinstance(tree, Name):
             found[A] = Name(Z)
         elif ops or not (last and Z in errors and A not in known):  # else Z itself is the output
-            found[A] = Apply(ops[0] if ops else "softmax" if last else style.hidden, (Name(Z),))
+            found[A] = Apply(ops[0] if ops else style.output if last else style.hidden, (Name(Z),))
         before = A if A in found else Z
     return found
 
@@ -430,8 +448,10 @@ def _network(base: dict[str, Expression], style: Style, known: set[str], errors:
     if not ends:
         return None
     output = max(ends, key=lambda n: (n in errors, int(split(n)[2] or 0), ends.index(n)))
-    while isinstance(ordered[output], Name):
-        output = names_in(ordered[output])[0]
+    while isinstance(alias := ordered.get(output), Name):
+        output = alias.text
+    if alias is None:
+        return None
     shapes = _Shapes(ordered, style)
     axes = shapes.named(output)
     if axes is None:

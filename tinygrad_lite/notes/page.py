@@ -13,6 +13,7 @@ from ..derive.derivation import Equations
 from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
 from ..op import REGISTRY
 from .formula import SUMS, identifier, read, renamed
+from .grammar import canonical
 from .network import (
     BINARY,
     CROSS,
@@ -33,7 +34,7 @@ from .network import (
 )
 from .statement import Item, Statement
 
-MANY = 40  # networks to be tried at most
+MANY = 64  # networks to be tried at most
 
 
 def is_update(s: Statement) -> bool:
@@ -105,6 +106,19 @@ class Page:
                     found.setdefault(s.target, tree)
         return found
 
+    @cached_property
+    def unread(self) -> set[str]:
+        """Return the names whose equations could not be read; J for any loss."""
+        known, found = {DATA, LABELS, RATE, "", *(s.target for _, s in self.equations)}, set()
+        for item in self.items:
+            if item.kind == "unclear" and "=" in item.text:
+                masked = re.match(r"([^=\[]+)\[[^\]=]*[<>]", item.text)  # dh[h <= 0] = 0 changes what dh is
+                head = masked[1] if masked else re.split(r":?=|\\gets|\\leftarrow|←", item.text)[0]
+                name = canonical(re.sub(r"^[\s$&*>-]+|[\s$&]+$|\([^()]*,[^()]*\)", "", head))
+                if name and (masked or name not in known):
+                    found.add("J" if split(name)[1] in ("J", "L", "C", "E") else name)
+        return {name for name in found if split(name)[0] or split(name)[1] not in ("W", "b")}
+
     def is_forward(self, s: Statement) -> bool:
         """Whether an equation says how a tensor is computed from others."""
         gradient, letters, _ = split(s.target)
@@ -161,13 +175,19 @@ class Page:
         """Return the network of a model file: its derived forward equations, whose last one is the loss."""
         *forward, loss = model.forward
         loss = replace(loss, tree=replaced(loss.tree, _as_number))
-        found = build({e.name: e.tree for e in forward}, {"A0"} & self.mentioned, set(names_in(loss.tree)))[:1]
+        all_ = {n for e in model.forward for n in (e.name, *names_in(e.tree))}
+        names = {n: canonical(n) or n for n in all_}  # W for w, as notes are read
+        names = {n: new for n, new in names.items() if [*names.values()].count(new) == 1}
+        loss = replace(loss, tree=renamed(loss.tree, names))
+        definitions = {names.get(e.name, e.name): renamed(e.tree, names) for e in forward}
+        found = build(definitions, {"A0"} & self.mentioned, set(names_in(loss.tree)))[:1]
         scalars |= {p.text for p in parts_of(loss.tree) if isinstance(p, Name) and p.scalar}
         networks = []
         for network in found:
             own = replace(network, constants=_constants(scalars - set(network.scalars)), model=model.title, assumed={})
-            axes = {a: n for e in model.updates for a, n in zip(network.axes.get(e.name, ()), e.shape, strict=False)}
-            for cost in self._costs(own, loss.tree, "J")[:1]:
+            shapes = [(network.axes.get(names.get(e.name, e.name), ()), e.shape) for e in model.updates]
+            axes = {a: n for own_axes, shape in shapes for a, n in zip(own_axes, shape, strict=False)}
+            for cost in self.losses_of(own, loss.tree, "J")[:1]:
                 kind = _kind(loss.tree, own.definitions[own.output])
                 networks.append(replace(own, sizes=axes, cost=cost, cost_name=f"that of {model.title}", labels=kind))
         return networks
@@ -175,7 +195,8 @@ class Page:
     def _with_losses(self, network: Network) -> list[Network]:
         """Return a network with each loss that may be meant: that of the page first."""
         out = network.definitions[network.output]
-        names = list(STANDARD.get(out.op if isinstance(out, Apply) else "", [HALF, FULL]))
+        op = out.op if isinstance(out, Apply) else ""
+        names = STANDARD.get(op, [HALF, FULL])[: 1 if op == "softmax" and network.output in network.assumed else None]
         squared = re.search(r"\bMSE\b|(?:mean[- ])?squared?[- ]error|quadratic (?:cost|loss)", self.text, re.I)
         parts = [p for _, s in self.equations if self.is_forward(s) for side in s.sides for p in parts_of(side)]
         ops = {p.op for p in parts if isinstance(p, Apply)} - {*REGISTRY, *self.functions}
@@ -190,11 +211,11 @@ class Page:
         written = [
             replace(network.with_loss(CROSS, cost), cost_name=f"{target} as written", labels=_kind(tree, out))
             for _, target, tree in self.losses
-            for cost in self._costs(network, tree, target)
+            for cost in self.losses_of(network, tree, target)
         ]
         return written + [network.with_loss(name) for name in names]
 
-    def _costs(self, network: Network, tree: Expression, target: str) -> list[Expression]:
+    def losses_of(self, network: Network, tree: Expression, target: str) -> list[Expression]:
         """Return what an equation of the loss may mean: J itself, or the loss of one sample, of which J is the mean."""
         base = sample(network)
         if base is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,31 @@ def _short(text: str) -> str:
     """Return a text on one line, and not all of it."""
     text = " ".join(text.split())
     return text if len(text) <= 60 else text[:59] + "…"
+
+
+_FORMULA = re.compile(
+    r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|(\\begin\{(\w+\*?)\}.*?\\end\{\4\})|\$([^$\n]+)\$|\\\((.+?)\\\)", re.DOTALL
+)
+
+
+def _with_formulas(text: str) -> str:
+    """Return a piece of Markdown as HTML, its formulas as MathML."""
+    found, at = [], 0
+    for m in _FORMULA.finditer(text):
+        display, inline = m[1] or m[2] or m[3], m[5] or m[6]
+        found += [html.escape(text[at : m.start()]), _mathml(display or inline, bool(display))]
+        at = m.end()
+    return "".join([*found, html.escape(text[at:])])
+
+
+def _mathml(latex: str, display: bool = False) -> str:
+    """Return a formula as MathML, which a browser shows without anything else; as it stands where it cannot be converted."""
+    from latex2mathml.converter import convert
+
+    try:
+        return re.sub(r' xmlns="[^"]*"', "", convert(latex.strip(), display="block" if display else "inline"))
+    except Exception:  # latex2mathml raises its own, and whatever a malformed formula makes of it
+        return f"<code>{html.escape(latex)}</code>"
 
 
 @dataclass(frozen=True)
@@ -126,12 +152,18 @@ class NotesReport:
         """Return the notes as one HTML page that needs nothing else."""
         title = html.escape(self.title or "Notes, checked")
         body = [f"<h1>{title}</h1>"]
+        plain = not _FORMULA.search(self.text)
         for line, rows in self._lines():
             tone = next((v for v in TONES if v != RIGHT and any(r.verdict == v for r in rows)), RIGHT if rows else "")
-            body.append(f'<pre class="{tone}">{html.escape(line.rstrip()) or " "}</pre>')
+            if plain or line.lstrip().startswith("```"):
+                body.append(f'<pre class="{tone}">{html.escape(line.rstrip()) or " "}</pre>')
+            else:
+                body.append(f'<div class="{tone}">{_with_formulas(line.strip()) or "&nbsp;"}</div>')
             for r in rows:
-                shown = html.escape(r.read or _short(r.text))
-                body.append(f'<p class="{r.verdict}">{MARKS[r.verdict]} <b>{shown}</b> {html.escape(r.said)}</p>')
+                shown, fix = html.escape(r.read or _short(r.text)), r.fix or ""
+                latex = re.search(r"\\|[_^]\{", fix)
+                said = html.escape(r.said.removesuffix(fix)) + (_mathml(fix) if latex else html.escape(fix))
+                body.append(f'<p class="{r.verdict}">{MARKS[r.verdict]} <b>{shown}</b> {said}</p>')
         body += [f"<p><small>{html.escape(note)}</small></p>" for note in [*self.notes, self.summary]]
         return _PAGE.replace("TITLE", title).replace("BODY", "\n".join(body))
 
@@ -145,18 +177,21 @@ class NotesReport:
         return f"<table>{cells}</table><p>{html.escape('; '.join([*self.notes, self.summary]))}</p>"
 
     def _lines(self) -> list[tuple[str, list[Row]]]:
-        """Return the lines of the notes, each with the rows to stand below it: never inside a formula or a block."""
+        """Return the lines of the notes, a formula or a block as one, each with the rows to stand below it."""
         ending: dict[int, list[Row]] = defaultdict(list)
         for row in self.rows:
             ending[self.text.count("\n", 0, max(row.end - 1, 0))].append(row)
         found: list[tuple[str, list[Row]]] = []
         waiting: list[Row] = []
-        formula = fenced = False
+        formula = fenced = inside = False
+        depth = 0
         for k, line in enumerate(self.text.rstrip("\n").split("\n")):
             waiting += ending.pop(k, [])
             formula ^= line.count("$$") % 2 == 1
             fenced ^= line.lstrip().startswith("```")
-            inside = formula or fenced
+            depth = max(0, depth + len(re.findall(r"\\begin\{|\\\[", line)) - len(re.findall(r"\\end\{|\\\]", line)))
+            line = f"{found.pop()[0]}\n{line}" if inside else line
+            inside = formula or fenced or depth > 0
             found.append((line, [] if inside else waiting))
             waiting = waiting if inside else []
         rest = [*waiting, *(row for rows in ending.values() for row in rows)]
@@ -166,8 +201,8 @@ class NotesReport:
 _PAGE = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>TITLE</title><style>
 body {{max-width: 60em; margin: 2em auto; padding: 0 1em; font: 16px/1.4 sans-serif}}
-pre, p {{margin: .1em 0; padding-left: .5em; border-left: 3px solid transparent}}
-pre {{white-space: pre-wrap}}
+pre, p, div {{margin: .1em 0; padding-left: .5em; border-left: 3px solid transparent}}
+pre, div {{white-space: pre-wrap}}
 {"".join(f".{verdict} {{border-color: {c}}} p.{verdict} {{color: {c}}} " for verdict, c in COLOURS.items())}
 </style></head>
 <body>

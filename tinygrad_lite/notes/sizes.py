@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..derive.expression import Apply, Expression, Name, write
 from .judge import Judge
+from .network import DATA
 from .page import Page
 from .statement import Item, Size, Statement
 from .verdict import AMBIGUOUS, RIGHT, UNKNOWN, WRONG, Verdict
@@ -44,6 +45,7 @@ class Sizes:
         self.square = _picture(page.text)
         said = re.search(r"\b(\d{2,})\s*(?:pixels|features|inputs)", page.text, re.I)
         first = {self.square.split()[-1]: 100} if self.square else {said[1]: 3} if said else {}
+        first = first or ({"784": 3} if re.search(r"\b784\b", page.text) else {})  # the pixels of MNIST
         votes: dict[str, Counter[str]] = {"n": Counter(first)}
         for _ in range(3):
             self.numbers = _elected(votes) | (judge.network.sizes if judge is not None else {})
@@ -51,8 +53,12 @@ class Sizes:
             votes = defaultdict(Counter, {"n": Counter(first if self.square else {})})
             for i, (equation, pairs) in self.pairs.items():
                 for size, slot in pairs:
-                    for extent, axis in zip((size.rows, size.columns), slot.axes[0], strict=True):
-                        votes[axis][extent] += 2 if i == equation else 1  # beside the equation it is surer
+                    a, b = slot.axes[0]
+                    turned = size.rows == self.numbers.get(b) != size.columns
+                    for extent, axis in zip((size.rows, size.columns), (b, a) if turned else (a, b), strict=True):
+                        votes[axis][extent] += (2 if i == equation else 1) + 2 * (
+                            slot.text == DATA
+                        )  # there it is surer
 
     # --- matching -----------------------------------------------------------------------------------------------------
 
@@ -60,17 +66,22 @@ class Sizes:
         group: list[tuple[int, list[Slot]]] = []
         waiting: list[int] = []
         for i, item in enumerate(self.page.items):
+            slots = list(self.slots(item.statement, i)) if item.statement is not None else self._named(item)
+            named = [(size, slot) for size in item.sizes if (slot := self._owner(size, slots)) is not None]
             if item.kind == "sizes":
-                waiting.append(i)
+                if any(size.name for size in item.sizes):
+                    self.pairs[i] = (i if named else None, named)
+                else:
+                    waiting.append(i)
                 continue
             if waiting:
                 self._assign(group[-4:], waiting)
                 group, waiting = [], []
-            slots = list(self.slots(item.statement, i)) if item.statement is not None else self._named(item)
             group.append((i, slots))
             if item.sizes:
                 beside = len(item.sizes) == 1 and slots and not re.search(r"_\s*\{[^}]*(?:times|×)", item.text)
                 pairs = [(item.sizes[0], slots[0])] if beside else self._best(item.sizes, slots)[1]
+                pairs = named if len(named) == len(item.sizes) else pairs
                 self.pairs[i] = (i, pairs) if item.statement is not None else (None, [])
         self._assign(group[-4:], waiting)
 
@@ -96,6 +107,14 @@ class Sizes:
 
     def _axes(self, name: str) -> Axes | None:
         return self.judge.sample.axes(name) if self.judge is not None else None
+
+    def _owner(self, size: Size, slots: Sequence[Slot]) -> Slot | None:
+        """Return the matrix whose name stands with a size; ℝ^64 may be a row or a column."""
+        own, axes = next((slot for slot in slots if slot.text == size.name), None), self._axes(size.name)
+        if own is not None or axes is None:
+            return own
+        vector = size.columns == "1" and not re.search(r"[×x*✕,]|\\times|\\cdot", size.text)
+        return Slot(size.name, (axes, axes[::-1]) if vector else (axes,))
 
     def _before(self, item: Item) -> Slot | None:
         """Return the matrix that is named right before a size: X is 784×m."""

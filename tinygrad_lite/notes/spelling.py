@@ -7,12 +7,23 @@ Decorations go, and scripts are told apart: `^{[1]T}` is a layer and a transpose
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from itertools import accumulate
+from string import ascii_letters
 
 from .statement import Size
+
+WIDE = {ord(c): ord(c) + 0xFEE0 for c in ascii_letters} | {
+    ord("_"): ord("ː")
+}  # in words that are names: hidden, scores
+PLAIN = {wide: c for c, wide in WIDE.items()}
 
 
 class NotUnderstood(ValueError):  # noqa: N818 -- what is said of a formula, rather than an error of the program
     """A formula that cannot be read; says where, and what was expected."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason.translate(PLAIN))
 
 
 EXTENT = (
@@ -21,21 +32,19 @@ EXTENT = (
 TIMES = r"\s*(?:\\times|\\cdot|[x×X*✕])\s*"
 SIZE = re.compile(rf"(?<![\w.×])({EXTENT})(?:{TIMES})({EXTENT})(?![\w×]|\s*\\times|\s*×)")
 
-_NAMES = (
-    r"relu|softmax|softplus|sigmoid|logistic|tanh|elu|gelu|silu|swish|identity|leakyrelu|logsoftmax|exp|log|ln|sqrt|max|"
-    r"maximum|min|minimum|abs|sign|sum|mean|dot|matmul|outer|multiply|square|power|where|transpose|norm|step"
+_WORDS = (  # that stand in formulas as they are: functions, Greek letters, arguments of NumPy's functions
+    r"(?i:relu|softmax|softplus|sigmoid|logistic|tanh|sech|elu|gelu|silu|swish|identity|leakyrelu|logsoftmax|exp|log|ln|sqrt|max|"
+    r"maximum|min|minimum|abs|sign|sum|mean|dot|matmul|outer|multiply|square|power|where|transpose|norm|step|"
+    r"alpha|eta|lambda|epsilon|gamma|beta|mu|rho|theta)|axis|keepdims?|dim|dtype|float|True|False|None"
 )
-_GREEK = "alpha|eta|lambda|epsilon|gamma|beta|mu|rho|theta"
 _CAPITALS = "[WXAZYHUVJLCbTDPQ]"
-_SYMBOLS = re.compile(
-    rf"[A-Za-z]|d[A-Za-z]|(?:d?{_CAPITALS}){{1,4}}T?|W[axhz]|[axh]W|w[axh]|[axhz]w|mn|(?:{_NAMES})|(?:{_GREEK})|axis|keepdims?|"
-    r"dim|True|False|None|ReLU|Relu|RELU|SOFTMAX|Softmax|SoftMax|Sigmoid|SIGMOID|Tanh|TANH|LeakyReLU|LeakyRelu|LEAKYRELU|ELU|"
-    r"GELU|SiLU|Softplus|SoftPlus|Log|LogSoftmax|leaky|Leaky|dtype|float|Identity"
-)
+_PAIRS = "[WUV][axhz]|[axh][WUV]|w[axhXAH]|[axhzXAHZ]w|mn|m[kKcC]|[nN][kK]"
+_SYMBOLS = re.compile(rf"d?[A-Za-z]|(?:d?{_CAPITALS}){{1,4}}T?|{_PAIRS}|(?i:leaky)|{_WORDS}")
 _UNDERSCORED = re.compile(
     r"(?:(?:leaky|log|d|deriv|derivative|grad)_)?(?:relu|softmax|sigmoid|tanh|g|act|activation)(?:_(?:prime|deriv|derivative|grad|"
-    r"backward))?|[yY]_?(?:hat|pred|true)|lr|learning_rate|step_size|delta|d?(?:loss|cost|mse|bce)|grad_[Wwb]\d?|[yY]pred|"
-    r"(?:np|numpy|torch|self|params|grads|parameters|cache|jnp)|d?[WwbZzAaXxhH]_\w+|d?[A-Za-z]_[A-Za-z]{1,3}|(?:d)?[WwbZzAaXxhH]\d?_?T",
+    r"backward))?|[yY]_?(?:hat|pred|true)|(?:[yY]_)?one_?hot(?:_[yY])?|lr|learning_rate|step_size|delta|d?(?:loss|cost|mse|bce)|"
+    r"grad_[Wwb]\d?|(?:np|numpy|torch|self|params|grads|parameters|cache|jnp)|d?[WwbZzAaXxhH]_\w+|d?[A-Za-z]_[A-Za-z]{1,3}|"
+    r"d?[WwbZzAaXxhH]\d?_?T",
     re.IGNORECASE,
 )
 
@@ -49,83 +58,77 @@ def is_symbolic(word: str) -> bool:
     return bool(_SYMBOLS.fullmatch(word) or _UNDERSCORED.fullmatch(word))
 
 
-_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₍₎ᵢⱼₖₗₙₘₕₓ", "0123456789+-()ijklnmhx")
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵀᵗˡⁱᴸ′", "0123456789+-()TtliL'")
+_RAISED = ("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵀᵗˡⁱᴸ", "0123456789+-()TtliL")
+_LOWERED = ("₀₁₂₃₄₅₆₇₈₉₊₋₍₎ᵢⱼₖₗₙₘₕₓ", "0123456789+-()ijklnmhx")
 _WRAPPERS = (
     r"\\(?:mathbf|boldsymbol|bm|mathrm|text|textbf|textrm|textit|texttt|operatorname\*?|mathit|mathsf|mathcal|boxed|mbox|"
     r"underline|overline|vec|rm|bf|pmb|mathbb|mathscr|hbox|mathop|ensuremath|textsf)(?![a-z])"
 )
-_LEARNING = r"(?<![A-Za-z\\])(?:learning[_ ]rate|lr|step_size)(?![A-Za-z])"
-_RULES = [
-    (re.compile(pattern), new)
-    for pattern, new in (
-        (r"[−–—]|\\minus(?![a-z])", "-"),
-        (r"½", "(1/2)"),
-        (r"\\over(?:set|brace)\s*\{[^{}]*\}\s*\{\s*=\s*\}|\\stackrel\s*\{[^{}]*\}\s*\{\s*=\s*\}", "="),
-        (r"\\(?:label|tag\*?|color|hspace\*?|vspace|phantom)\s*\{[^{}]*\}|\\textcolor\s*\{[^{}]*\}", " "),
-        (r"\\underbrace", ""),
-        (
-            r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|nonumber|quad|qquad)(?![a-zA-Z])",
-            " ",
-        ),
-        (r"\\[,;:! ]|~|&|\\\\|\\$|`", " "),
-        (
-            r"\\mathbb\s*\{?\s*[1I]\s*\}?|𝟙|\\mathbf\s*\{\s*1\s*\}|\\mathds\s*\{\s*1\s*\}|\b[1I](?=\s*(?:\\\{|_\s*\{))",
-            "𝟙",
-        ),
-        (rf"{_WRAPPERS}\s*\{{([\w\s.\\-]*)\}}", r" \1"),
-        (_WRAPPERS, " "),
-        (r"\\[lr]brace(?![a-z])|\\[{}]|\\[lr]brack(?![a-z])", lambda m: "(" if m[0][1] in "l{" else ")"),
-        (r"\\(?:lVert|rVert|Vert|Vert|\|)(?![a-z])|\|\||‖", "‖"),
-        (r"\\(?:lvert|rvert|vert)(?![a-z])", "|"),
-        (r"‖([^‖]*)‖(?:_\{?[F2]\}?)?", r" norm(\1)"),
-        (r"\|([^|]*)\|", r" abs(\1)"),
-        (r"\*\*", "^"),
-        (r"\\(?:prime)(?![a-z])|’|ʹ|′", "'"),
-        (r"\\(?:top|intercal|mathsf\s*\{?T\}?)(?![a-z])|⊤|⊺", "T"),
-        (r"\\[dtc]frac(?![a-z])", r"\\frac"),
-        (r"\\(?:wide)?hat(?![a-z])\s*\{\s*([A-Za-z])\s*\}", r" \1ˆ"),
-        (r"\\(?:wide)?hat(?![a-z])\s*\{\s*([A-Za-z])", r"{\1ˆ"),
-        (r"\\(?:wide)?hat(?![a-z])\s*([A-Za-z])", r" \1ˆ"),
-        (r"\\(?:wide)?(?:tilde|bar)(?![a-z])\s*\{?\s*([A-Za-z])\s*\}?", r" \1˜"),
-        (r"\\frac\s*([^\s{\\])\s*([^\s{\\])", r"\\frac{\1}{\2}"),
-        (r"\\frac\s*([^\s{\\])\s*(?=\{)", r"\\frac{\1}"),
-        (r"\\frac\s*(\{[^{}]*\})\s*([^\s{\\])", r"\\frac\1{\2}"),
-        (r"\b(?:np|numpy|jnp|torch|tf|self|F|nn)\.(?:linalg\.|functional\.)?(?=[A-Za-z])", ""),
-        (r"\b(?:params|parameters|grads|gradients|cache)\s*\[\s*['\"](\w+)['\"]\s*\]", r"\1"),
-        (_LEARNING, "α"),
-        (r"(?<![A-Za-z\\])delta(?![A-Za-z])", "δ"),
-        (r"(?i:leaky)[_ -]?(?i:relu)", "leakyrelu"),
-        (r"(?i:log)_softmax", "logsoftmax"),
-        (
-            r"(?<![A-Za-z\\])(?:d_?|deriv(?:ative)?_|grad_)((?i:relu|sigmoid|tanh|leakyrelu|softplus|softmax))(?![A-Za-z_])",
-            r"\1′",
-        ),
-        (
-            r"(?<![A-Za-z\\])((?i:relu|sigmoid|tanh|leakyrelu|softplus|softmax)|g)_(?:prime|deriv(?:ative)?|grad|backward)"
-            r"(?![A-Za-z])",
-            r"\1′",
-        ),
-        (r"(?<![A-Za-z])(d?)[yY]_?(?:hat|pred)(?![A-Za-z])", r"\1Yˆ"),
-        (r"(?<![A-Za-z])[yY]_true(?![A-Za-z])", "Y"),
-        (r"(?<![A-Za-z\\])(d?)(?i:loss|cost|mse|bce)(?![A-Za-z])", r"\1J"),
-        (r"(\\nabla|∇)\s*_\s*\{((?:[^{}]|\{[^{}]*\})*)\}\s*[JLCEℓ](?![A-Za-z])", r"∂\2"),
-        (r"(\\nabla|∇)\s*_\s*([A-Za-z]\d?)\s*[JLCEℓ](?![A-Za-z])", r"∂\2"),
-        (r"(?<![A-Za-z])grad[_ ]\{?([A-Za-z](?:_?\d)?)\}?", r"∂\1"),
-        (r"(?<![A-Za-z])([JLCE])\s*\((?:[^()=]|\([^()=]*\))*\)\s*(?==)", r"\1 "),
-        (r"(?<![A-Za-z])([JLC])\s*\((?:[^()=,]|\([^()=]*\))*,(?:[^()=]|\([^()=]*\))*\)", r"\1 "),
-        (r"(?<![A-Za-z])(d?[A-Za-z]\d?)\[\s*(\w(?:[-+]1)?)\s*\]", r"\1⟦\2⟧"),
-        (r"(?<![A-Za-z])(d?[WwbZzAa])\((\d)\)", r"\1⟦\2⟧"),
-        (r"(?<=[A-Za-z]\d)T(?![A-Za-z0-9_^\[(])|(?<=[A-Z])T(?![\w(^])", "ᵀ"),
-        (r"(?<![\w.])(\d+)([mnN])(?![A-Za-z(_^])", r"(\1 \2)"),
-    )
+_ACTIVATIONS = "(?i:relu|sigmoid|tanh|leakyrelu|softplus|softmax)"
+_NO_WORD = r"(?<![A-Za-z\\])"
+_ROUND = r"(?:[^()=,]|\([^()=]*\))*"
+_RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
+    # signs
+    (r"[−–—]|\\minus(?![a-z])", "-"),
+    (r"<-+(?=\s)", "←"),
+    (r"(?:delta|grad|\bd)_(?=[Ａ-ｚ])|\\(?:delta|partial)\s*(?=[Ａ-ｚ])", "d"),
+    (r"½", "(1/2)"),
+    (r"<sup>(\w+)</sup>\s*[/⁄]\s*<sub>(\w+)</sub>", r"\1/\2"),
+    (r"<(su[bp])>(.*?)</\1>", lambda m: f"{'^' if m[1] == 'sup' else '_'}{{{m[2]}}}"),
+    (r"\\(?:over(?:set|brace)|stackrel)\s*\{[^{}]*\}\s*\{\s*=\s*\}", "="),
+    (r"\\(?:label|tag\*?|(?:text)?color|[hv]space\*?|[hv]?phantom)\s*\{[^{}]*\}", " "),
+    (r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|(?:no)?limits|nonumber|q?quad)(?![a-zA-Z])", " "),
+    (r"\\[,;:! ]|~|&|\\underbrace|\\\\|\\$|`", " "),
+    (r"\\math(?:bb|ds)\s*\{?\s*[1I]\s*\}?|\\mathbf\s*\{\s*1\s*\}|\b[1I](?=\s*(?:\\\{|_\s*\{))", " 𝟙 "),
+    (rf"{_WRAPPERS}\s*\{{([\w\s.\\-]*)\}}", r" \1"),
+    (_WRAPPERS, " "),
+    (r"\\[lr]brace(?![a-z])|\\[{}]|\\[lr]brack(?![a-z])", lambda m: "(" if m[0][1] in "l{" else ")"),
+    (r"\\[lr]?Vert(?![a-z])|\\\||\|\||‖", "‖"),
+    (r"\\[lr]?vert(?![a-z])", "|"),
+    (r"‖([^‖]*)‖(?:_\{?[F2]\}?)?", r" norm(\1)"),
+    (r"\|([^|]*)\|", r" abs(\1)"),
+    (r"\*\*", "^"),
+    (r"\\prime(?![a-z])|[’ʹ′]", "'"),
+    (r"\\(?:top|intercal)(?![a-z])|[⊤⊺]", "T"),
+    (r"\\(?:wide)?hat(?![a-z])\s*\{\s*([A-Za-z])\s*\}", r" \1ˆ"),
+    (r"\\(?:wide)?hat(?![a-z])\s*(\{?)\s*([A-Za-z])", r" \1\2ˆ"),
+    (r"\\(?:wide)?(?:tilde|bar)(?![a-z])\s*\{?\s*([A-Za-z])\s*\}?", r" \1˜"),
+    (r"\\[dtc]frac(?![a-z])", r"\\frac"),
+    (r"\\frac\s*([^\s{\\])", r"\\frac{\1}"),
+    (r"\\frac\s*(\{[^{}]*\})\s*([^\s{\\])", r"\\frac\1{\2}"),
+    # programs
+    (r"(?<![\w.])([\w.]{1,20})\s+if\s([^;]{1,80}?)\selse\s+([\w.]+)", r"where(\2, \1, \3)"),
+    (r"\b(?:np|numpy|jnp|torch|tf|self|F|nn)\.(?:linalg\.|functional\.)?(?=[A-Za-z])", ""),
+    (r"\.(?:astype|to|type)\([\w.]*\)|\.float\(\)", ""),
+    (r"\b(?:params|parameters|grads|gradients|cache)\s*\[\s*['\"](\w+)['\"]\s*\]", r"\1"),
+    # names
+    (rf"{_NO_WORD}one[\\_\s-]*hot\s*(?:\(\s*[yY]\s*\)|_\s*[yY](?![A-Za-z]))", "Y"),
+    (rf"{_NO_WORD}[yY]_\s*\{{?\s*(?:(?:one[\\_\s-]*)?hot|true)(?:\s*\}}|(?![A-Za-z]))", "Y"),
+    (rf"{_NO_WORD}(d?)[yY]_?(?:hat|pred)(?![A-Za-z])", r"\1Yˆ"),
+    (rf"{_NO_WORD}(?:learning[_ ]rate|lr|step_size)(?![A-Za-z])", "α"),
+    (rf"{_NO_WORD}delta(?![A-Za-z])", "δ"),
+    (rf"{_NO_WORD}(d?)(?i:loss|cost|mse|bce)(?![A-Za-z])", r"\1J"),
+    (r"(?i:leaky)[_ -]?(?i:relu)", "leakyrelu"),
+    (r"(?i:log)_softmax", "logsoftmax"),
+    (rf"{_NO_WORD}(?:d_?|deriv(?:ative)?_|grad_)({_ACTIVATIONS})(?![A-Za-z_])", r"\1′"),
+    (rf"{_NO_WORD}({_ACTIVATIONS}|g)_(?:prime|deriv(?:ative)?|grad|backward)(?![A-Za-z])", r"\1′"),
+    (r"(?:\\nabla|∇)\s*_\s*(?:\{((?:[^{}]|\{[^{}]*\})*)\}|([A-Za-z]\d?))\s*[JLCEℓ](?![A-Za-z])", r"∂\1\2"),
+    (r"(?<![A-Za-z])grad[_ ]\{?([A-Za-z](?:_?\d)?)\}?", r"∂\1"),
+    (rf"(?<![A-Za-z])([JLCE])\s*\({_ROUND}(?:,{_ROUND})*\)\s*(?==)", r"\1 "),
+    (rf"(?<![A-Za-z])([JLC])\s*\({_ROUND},{_ROUND}\)", r"\1 "),
+    (r"(?<![A-Za-z])(d?[A-Za-z]\d?)\[\s*(\w(?:[-+]1)?)\s*\]", r"\1⟦\2⟧"),
+    (r"(?<![A-Za-z])(d?[WwbZzAa])\((\d)\)", r"\1⟦\2⟧"),
+    (r"(?<=[A-Za-z]\d)T(?![A-Za-z0-9_^\[(])|(?<=[A-Z])T(?![\w(^])", "ᵀ"),
+    (r"(?<![\w.])(\d+)([mnN])(?![A-Za-z(_^])", r"(\1 \2)"),
 ]
+
 _SUM = re.compile(r"(?:\\sum(?![a-z])|Σ|∑)\s*((?:[_^]\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?\w+)\s*)*)")
+_BOUND = re.compile(r"_\s*(?:\{?\s*([a-z](?:\s*,\s*[a-z])*)\s*(?:=|\}|\\in|∈|$|[_^])|([a-z])(?!\w))")
 _SCRIPT = re.compile(r"([_^])\s*(?:(\{)|(\[[^\[\]]*\]|\([\w+\- ]*\)|-?\d+|\\[A-Za-z]+|[a-z]{2,}(?![A-Za-z])|[^\s(]))")
-_STEP = re.compile(
-    r"new|old|t|t\s*[-+]\s*1|k\s*\+\s*1|\(\s*t(?:\s*[-+]\s*1)?\s*\)|updated|current|prev|next|\*|\\ast|\+|"
-)
+_TIME = r"new|old|t|t\s*[-+]\s*1|\(\s*t(?:\s*[-+]\s*1)?\s*\)"
+_STEP = re.compile(rf"{_TIME}|k\s*\+\s*1|updated|current|prev|next|\*|\\ast|\+|")
 _TRANSPOSED = re.compile(r"(.*?)[\s,^{]*(T|\[T\]|\(T\)|')\s*\}?")
+_TWO = re.compile(r"([\[(][\w+\- ]+[\])])[\s^]*([\w(\[][^^]*)")
 _LAYER = re.compile(r"[\[({]?\s*(\d+|[lL]\s*(?:[-+]\s*1)?)\s*[\])}]?")
 _LAYERS_AS_POWERS = re.compile(
     r"(?:(?<![A-Za-z])d?[WwZzb]|δ|\\delta|^\s*d?[A-Za-z](?=[^=]*=))\s*\^\s*\{?\s*[1-9]\s*T?\s*(?![\d.])|[A-Za-z]\s*\^\s*\{?1\s*[T}\s=]"
@@ -136,7 +139,7 @@ _STANDING = re.compile(r"((?:d|δ|\\delta|∂)?\s*[A-Za-z]ˆ?\d*(?:⟦\w*⟧)?)\
 
 def shown(spelt: str) -> str:
     """Write signs of the inner spelling as a person would."""
-    for inner, outer in (("⟦", "^["), ("⟧", "]"), ("⟪", "_"), ("⟫", ""), ("′", "'"), ("ˆ", "^"), ("\x01", "")):
+    for inner, outer in (("⟦", "^["), ("⟧", "]"), ("⟪", "_"), ("⟫", ""), ("′", "'"), ("ˆ", "^")):
         spelt = spelt.replace(inner, outer)
     return spelt
 
@@ -148,118 +151,100 @@ def core(text: str) -> tuple[str, list[Size]]:
     'dW⟦2⟧ =  Z⟦2⟧ᵀ'
     """
     text = re.sub(r"[\s⟦⟧⟪⟫]+", " ", text)
-    text = re.sub("[₀-₎ᵢⱼₖₗₙₘₕₓ]+", lambda m: f"_{{{m[0].translate(_SUBSCRIPTS)}}}", text)
-    text = re.sub("[⁰¹²³⁴-⁹⁺⁻⁽⁾ᵀᵗˡⁱᴸ]+", lambda m: f"^{{{m[0].translate(_SUPERSCRIPTS)}}}", text)
+    text = re.sub(f"[{_RAISED[0]}]+", lambda m: f"^{{{m[0].translate(str.maketrans(*_RAISED))}}}", text)
+    text = re.sub(f"[{_LOWERED[0]}]+", lambda m: f"_{{{m[0].translate(str.maketrans(*_LOWERED))}}}", text)
     for pattern, new in _RULES:
-        text = pattern.sub(new, text)
-    text, sizes = _scripts(_SUM.sub(_sum, text))
-    return re.sub(r"[⟦⟪][^⟧⟫]*[⟧⟫]|\\[A-Za-z]+|[A-Za-z]+", _spaced, text).strip(), sizes
+        text = re.sub(pattern, new, text)
+    text, sizes = _Scripts(_SUM.sub(_sum, text)).read()
+    return re.sub(r"[⟦⟪][^⟧⟫]*[⟧⟫]|\\[A-Za-z]+|[A-Za-z]+", _spaced, text.replace("'", "′")).strip(), sizes
 
 
 def _sum(match: re.Match[str]) -> str:
     """Σ with the letter it runs over; its bounds say nothing that the sizes do not."""
-    bound = re.match(r"_\s*\{?\s*([a-z](?:\s*,\s*[a-z])*)\s*(?:=|\}|\\in|∈|$|[_^])", match[1] + " ")
-    alone = re.match(r"_\s*([a-z])(?!\w)", match[1])
-    letters = bound[1] if bound else alone[1] if alone else ""
-    return f"Σ⟪{re.sub(r'[^a-z]', '', letters)}⟫ " if letters else "Σ "
+    bound = _BOUND.match(match[1])
+    return f"Σ⟪{re.sub('[^a-z]', '', bound[1] or bound[2])}⟫ " if bound else "Σ "
 
 
 def _spaced(match: re.Match[str]) -> str:
     word = match[0]
-    if word[0] in "⟦⟪\\":
+    if word[0] in "⟦⟪\\" or re.fullmatch(rf"{_WORDS}|d?[A-Za-z]", word):
         return word
     if not _SYMBOLS.fullmatch(word):
         raise NotUnderstood(f"the word '{word}' is not known here")
-    if re.fullmatch(rf"(?i:{_NAMES}|{_GREEK})|axis|keepdims?|dim|dtype|float|True|False|None|d?[A-Za-z]", word):
-        return word
     return " ".join(re.findall(r"d?[A-Za-z]", word))
 
 
-def _scripts(text: str) -> tuple[str, list[Size]]:
-    """Replace every script by what it is; a power stays where it is, in round brackets."""
-    closing, stack = {}, []
-    for i, sign in enumerate(text):
-        if sign == "{":
-            stack.append(i)
-        elif sign == "}" and stack:
-            closing[stack.pop()] = i
-    layers = bool(_LAYERS_AS_POWERS.search(text))
-    indices = {*"ijknst", *re.findall("(?<=⟪)[a-z]", text)}
-    out: list[str] = []
-    sizes: list[Size] = []
-    ends: set[int] = set()
-    at = 0
-    while at < len(text):
-        match = _SCRIPT.match(text, at)
-        if not match:
-            out.append(")" if at in ends else text[at])
-            at += 1
-            continue
-        begin, end = match.start(3), match.end(3)
-        if match[2]:
-            begin = match.end(2)
-            end = closing.get(begin - 1, -1)
-            if end < 0:
-                raise NotUnderstood(f"the bracket after '{match[1]}' is not closed")
-        before = "".join(out[-24:])
-        body = text[begin:end].strip()
-        if not match[2] and body[0] == "-" and match[1] == "_":
-            raise NotUnderstood(f"the subscript '{body}' is not known")
-        mark = _mark(match[1] == "^", body, before, layers, indices, sizes)
-        if mark is not None:
-            out.append(mark)
-            at = end + bool(match[2])
-            if mark.startswith("⟦") and body[-1:] in "])" and re.match(r"T(?![A-Za-z])", text[at:]):  # A^[1]T
-                out.append("ᵀ")
-                at += 1
-        elif match[2]:
-            out.append("^(" if match[1] == "^" else "(")
-            ends.add(end)
-            at = begin
-        else:
-            out.append(f"^({body})")
-            at = end
-    return re.sub(r"'", "′", "".join(out)), sizes
+class _Scripts:
+    """The scripts of one formula: what each is depends on the others."""
 
+    def __init__(self, text: str) -> None:
+        self.text, self.sizes = text, list[Size]()
+        self.layers = bool(_LAYERS_AS_POWERS.search(text))  # W^2 is a layer
+        self.indices = {*"ijknst", *re.findall("(?<=⟪)[a-z]", text)}
 
-def _mark(above: bool, body: str, before: str, layers: bool, indices: set[str], sizes: list[Size]) -> str | None:
-    """Return the sign of one script, or None for a power, or a condition below 1."""
-    if len(body) > 60:
-        return None
-    body = re.sub(r",\s*(?:new|old|t|t\s*[-+]\s*1|\(t\))$", "", body)
-    size = SIZE.fullmatch(body.strip("() ")) if not above else None
-    if size:
-        if {size[1], size[2]} & (indices - {"n"}):  # i × 784: the i-th of them
-            return f"⟪{size[1] if size[1] in indices else size[2]}⟫"
+    def read(self) -> tuple[str, list[Size]]:
+        if self.text.count("{") > 200:
+            raise NotUnderstood("it is longer than 200 brackets")
+        return self.replaced(self.text), self.sizes
+
+    def replaced(self, text: str) -> str:
+        """Replace every script by what it is; a power stays where it is, in round brackets."""
+        out, at = "", 0
+        while match := _SCRIPT.search(text, at):
+            out, at, above, body = out + text[at : match.start()], match.end(), match[1] == "^", match[3]
+            if match[2]:
+                depths = accumulate((c == "{") - (c == "}") for c in text[at - 1 :])
+                length = next((i for i, depth in enumerate(depths) if depth == 0), None)
+                if length is None:
+                    raise NotUnderstood(f"the bracket after '{match[1]}' is not closed")
+                body, at = text[at : at - 1 + length], at + length
+            elif body[0] == "-" and not above:
+                raise NotUnderstood(f"the subscript '{body}' is not known")
+            mark = self.mark(above, body.strip(), out[-24:])
+            out += "^" * (above and mark is None) + (f"({self.replaced(body)})" if mark is None else mark)
+            if (mark or "")[:1] == "⟦" and body.strip()[-1:] in "])" and re.match(r"T(?![A-Za-z])", text[at:]):
+                out, at = out + "ᵀ", at + 1  # A^[1]T
+        return out + text[at:]
+
+    def mark(self, above: bool, body: str, before: str, layers: bool = False) -> str | None:
+        """Return the sign of one script, or None for a power, or a condition below 1."""
+        if len(body) > 60:
+            return None
+        body = re.sub(rf",\s*(?:{_TIME})$", "", body)
+        if not above and (size := SIZE.fullmatch(body.strip("() "))):
+            return self.size(size, before)
+        if _STEP.fullmatch(body):
+            return ""
+        if above and (match := _TRANSPOSED.fullmatch(body)):
+            inner = match[1].strip().removesuffix("^").strip()
+            return ((self.mark(True, inner, before, True) or "") if inner else "") + ("′" if match[2] == "'" else "ᵀ")
+        if above and (match := _TWO.fullmatch(body)):  # a^{[1](i)}, A^{[1]2}
+            first, second = self.mark(True, match[1], before), self.mark(True, match[2], "]")
+            return (first or "") + (f"^({match[2]})" if second is None else second)
+        bracketed = body[:1] in ("[", "(")
+        inner = body.strip("[]() ") if bracketed else body
+        letters = re.sub(r"[,\s]", "", inner)
+        if layer := _LAYER.fullmatch(body):
+            name = re.sub(r"\s", "", layer[1])
+            powers = above and not bracketed and name.isdigit()
+            if not powers or (_BARE.search(before) and (layers or self.layers or name == "1")):
+                return f"⟦{name}⟧" if name.isdigit() else f"⟦[{name}]⟧"
+        if letters and {*letters} <= self.indices and len(letters) <= (3 if bracketed or not above else 1):
+            return f"⟪{letters}⟫"
+        if bracketed and re.fullmatch("[a-z]", inner):
+            return f"⟦[{inner}]⟧"
+        if above and re.fullmatch(r"[A-KM-SU-Z](?:_?\d)?", body):  # no power: some layer, badly scanned
+            return "⟦[l]⟧"
+        if above or re.search(r"[<>≤≥]|\\[lg]e?q?", body):
+            return None
+        if re.fullmatch(r"[A-Za-z]+\d*", inner):
+            return f"⟦_{inner}⟧"
+        raise NotUnderstood(f"the subscript '{body}' is not known")
+
+    def size(self, size: re.Match[str], before: str) -> str:
+        """Note a size that stands below a name; in i × 784 it is the i-th of them."""
+        if index := {size[1], size[2]} & (self.indices - {"n"}):
+            return f"⟪{size[1] if size[1] in index else size[2]}⟫"
         standing = _STANDING.search(before)
-        sizes.append(Size(size[1], size[2], body, standing[1] if standing else ""))
+        self.sizes.append(Size(size[1], size[2], size[0], standing[1] if standing else ""))
         return ""
-    if _STEP.fullmatch(body):
-        return ""
-    transposed = _TRANSPOSED.fullmatch(body) if above else None
-    if transposed:
-        inner = transposed[1].strip().removesuffix("^").strip()
-        rest = (_mark(True, inner, before, True, indices, sizes) or "") if inner else ""
-        return rest + ("ᵀ" if transposed[2] != "'" else "′")
-    if above and (two := re.fullmatch(r"([\[(][\w+\- ]+[\])])\s*([\[(][\w+\- ]+[\])])", body)):  # a^{[1](i)}
-        return "".join(_mark(True, part, before, layers, indices, sizes) or "" for part in two.groups())
-    bracketed = body[:1] in ("[", "(")
-    inner = body.strip("[]() ") if bracketed else body
-    letters = re.sub(r"[,\s]", "", inner)
-    layer = _LAYER.fullmatch(body)
-    if layer and (
-        bracketed or not above or not layer[1].isdigit() or (_BARE.search(before) and (layers or layer[1] == "1"))
-    ):
-        name = re.sub(r"\s", "", layer[1])
-        return f"⟦{name}⟧" if name.isdigit() else f"⟦[{name}]⟧"
-    if letters and set(letters) <= indices and len(letters) <= 3 and (bracketed or not above or len(letters) == 1):
-        return f"⟪{letters}⟫"
-    if bracketed and re.fullmatch(r"[a-z]", inner):
-        return f"⟦[{inner}]⟧"
-    if above and re.fullmatch(r"[A-KM-SU-Z](?:_?\d)?", body):  # no power: some layer, badly scanned
-        return "⟦[l]⟧"
-    if above or re.search(r"[<>≤≥]|\\[lg]e?q?", body):
-        return None
-    if re.fullmatch(r"[A-Za-z]+\d*", inner):
-        return f"⟦_{inner}⟧"
-    raise NotUnderstood(f"the subscript '{body}' is not known")

@@ -1,104 +1,159 @@
-"""Spelt: a formula written as the page at hand writes its own: d or δ, W^{[1]} or W_1, z or Z, LaTeX or plain text."""
+"""Spelt: a formula written as the page at hand writes its own: d or ∂J/∂, W^{[1]} or W_1, z or Z, LaTeX or plain text."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import cached_property
+from typing import NamedTuple
 
 from ..derive.expression import Apply, Expression, Name, replaced, write
 from ..notation import Notation
-from .formula import code
+from .formula import SUMS, code
+from .network import RATE, names_in, split
+from .verdict import DERIVATIVES
 
-_LAYER = r"(?:\s*(?P<mark>\^|_)?\s*(?P<open>\{?\s*[\[(]|\{)?\s*(?P<layer>\d)\s*)"
-_NAME = re.compile(
-    r"(?P<prefix>\\delta\s*|\\Delta\s*|δ|Δ|\\partial\s*|∂|(?<![A-Za-z\\])d)?(?P<letter>(?<![A-Za-z])[A-Za-z]|(?<=d)[A-Za-z])"
-    + _LAYER
+_NAMED = (
+    r"(?P<name>(?P<letter>[A-Za-z])(?P<layer>\s*(?P<mark>\^|_)?\s*(?P<open>\{?\s*[\[(]|\{)?\s*(?P<number>\d)"
+    r"\s*(?:T|\\top)?\s*[\])]?\s*\}?)?)"
 )
+_LOSS = r"\s*(?:[JLCE]|\\mathcal\s*\{?[A-Z]\}?|\\ell)\s*"
+_D = r"(?:\\partial|∂|\\mathrm\s*\{d\}|d)\s*"
+_FORMS = [  # of a gradient, the longest first, and of a name
+    rf"\\[dt]?frac\s*\{{\s*{_D}{_LOSS}\}}\s*\{{\s*{_D}{_NAMED}\s*\}}",
+    rf"(?<![A-Za-z]){_D}{_LOSS}/\s*{_D}{_NAMED}(?![A-Za-z])",
+    rf"(?:\\nabla|∇)\s*_\s*\{{?\s*{_NAMED}\s*\}}?{_LOSS}(?![A-Za-z])",
+    rf"(?:\\delta\s*|\\Delta\s*|δ|Δ|\\partial\s*|∂|(?<![A-Za-z\\])d){_NAMED}(?![A-Za-z])",
+    rf"(?:\\delta|δ){_NAMED.replace('[A-Za-z]', '', 1)}",
+    rf"(?<![A-Za-z\\]){_NAMED}(?![A-Za-z])",
+]
+_HAT = r"\\(?:wide)?hat\s*(?:\{\s*[yY]\s*\}|[yY])|[yY]_?hat|ŷ|Ŷ"
+
+
+class Spelling(NamedTuple):
+    """How a name is written: with what around it, and how its layer is marked."""
+
+    around: str  # \0 for the name
+    letter: str
+    mark: str
+    open: str
+    layer: str
+
+    def __str__(self) -> str:
+        close = "".join({"{": "}", "[": "]", "(": ")"}[c] for c in reversed(self.open))
+        layer = self.mark + self.open + self.layer + close if self.layer else ""
+        return self.around.replace("\0", self.letter + layer)
+
+    @property
+    def turned(self) -> str:
+        """The transpose."""
+        text = str(self)
+        if self.layer and self.mark == "^" and self.open and text.endswith("}"):
+            return f"{text[:-1]}T}}"
+        return rf"({text})^T" if self.mark == "^" or re.search(r"/|frac|nabla|∇", self.around) else f"{text}^T"
 
 
 class Speller:
-    """How one equation is spelt, and where it does not say, the page it stands on."""
+    """How one equation is spelt, and where it does not say, the page it stands on, of which `others` are the equations."""
 
-    def __init__(self, own: str, page: str) -> None:
-        self.own, self.page = own, page
+    def __init__(self, own: str, page: str, others: str) -> None:
+        self.own, self.page, self.others = own, page, others
         self.python = "@" in own or "np." in own or ".T" in own
         self.latex = "\\" in own or "{" in own or ("$" in page and not self.python)
 
     @cached_property
-    def found(self) -> tuple[list[re.Match[str]], list[re.Match[str]]]:
-        """The names in the equation, and those on the page."""
-        return list(_NAME.finditer(self.own)), list(_NAME.finditer(self.page))
+    def found(self) -> list[list[tuple[bool, Spelling]]]:
+        """The names in the equation, and those on the page, each with whether it is a gradient's."""
+        return [list(_spellings(self.own)), list(_spellings(self.others))]
 
-    def most(self, what: str, letter: str = "", prefixed: bool | None = None) -> str | None:
-        """Return how most names do it: in the equation, else on the page."""
-        for matches in self.found:
-            seen = Counter(
-                m[what] or ""
-                for m in matches
-                if (not letter or m["letter"].upper() == letter) and (prefixed is None or bool(m["prefix"]) is prefixed)
-            )
-            if seen:
-                return seen.most_common(1)[0][0]
-        return None
-
-    def __call__(self, target: str, tree: Expression, update: bool = False) -> str:
-        """Write an equation."""
-        sign = ":=" if update and re.search(r":=|\\gets|\\leftarrow|←", self.own) else "="
+    def __call__(self, target: str, tree: Expression, update: bool = False, plain: bool = False) -> str:
+        """Write an equation; `plain` with the names as they are read."""
+        sign = re.search(r"-=|\+=|:=|\\gets|\\leftarrow|←|=", self.own)
+        sign_ = sign[0].replace("+", "-") if sign and (update or sign[0] == ":=") else "="
         if not target:
             return write(tree)
+        if sign_ == "-=" and isinstance(tree, Apply):
+            tree = tree.inputs[1]
         if self.python:
-            return f"{target} {sign} {code(_with_axes(tree, self.page)).replace('alpha', self.rate)}"
+            text = f"{target} {sign_} {code(self._in_python(tree))}"
+            names = {n: str(self.named(n) or n) for n in (target, *names_in(tree)) if not plain}
+            text = re.sub(
+                r"\b[A-Za-z]\w*\b", lambda m: new if (new := names.get(m[0], "")).isidentifier() else m[0], text
+            )
+            return text.replace(RATE, self.rate)
         notation: Notation = "latex" if self.latex else "text"
         left = re.split(r":?=", self.own)[0].strip("$& ") if "(" in target else write(Name(target), notation)
-        text = f"{left} {sign} {write(tree, notation)}"
+        text = f"{left} {sign_} {write(tree, notation)}"
+        spelt: dict[str, str] = {}
+        for name in {target, *names_in(tree)} - {RATE} if not plain else ():
+            if (own := self.named(name)) is not None:
+                turned = write(Apply("transpose", (Name(name),)), notation)
+                spelt |= {write(Name(name), notation): str(own), turned: own.turned}
+            elif name == "Yhat" and (hat := re.search(_HAT, f"{self.own}\n{self.others}")):
+                spelt[write(Name(name), notation)] = hat[0]
+        if spelt:
+            longest = "|".join(re.escape(text) for text in sorted(spelt, key=len, reverse=True))
+            text = re.sub(rf"(?<![A-Za-z\\])(?:{longest})(?![A-Za-z0-9])", lambda m: spelt[m[0]], text)
         if self.latex:
-            text = re.sub(r"(?<![\w\\])(d?)([A-Za-z])\^\{\[(\d+)\](T?)\}", self._named, text)
-            return text.replace("X^T", f"{self._letter('X', False)}^T")
-        text = re.sub(r"(?<![\w])(d?)([A-Za-z])(\d+)()(?![A-Za-z0-9])", self._named, text)
+            return text.replace(r"\alpha", self.rate if self.rate.startswith("\\") else r"\alpha")
+        text = text.replace("^T", "ᵀ")
         text = text if "ᵀ" in self.page or "^T" not in self.page else text.replace("ᵀ", "^T")
-        return text.replace("alpha", self.rate)
+        return text.replace(RATE, self.rate)
 
     @property
     def rate(self) -> str:
         """The learning rate."""
-        return next((word for word in ("alpha", "eta", "η", "lr", "learning_rate") if word in self.own), "α")
+        words = (r"\eta", r"\alpha", "learning_rate", "alpha", "eta", "η", "lr")
+        return next((word for word in words if word in self.own), "α")
 
-    def _letter(self, letter: str, gradient: bool) -> str:
-        own = self.most("letter", letter.upper(), gradient) or self.most("letter", letter.upper())
-        if (
-            own is None
-            and letter in "XY"
-            and not re.search(letter, self.own)
-            and re.search(rf"\b{letter.lower()}\b", self.own)
-        ):
-            own = letter.lower()
-        return own or letter
+    def named(self, name: str) -> Spelling | None:
+        """Return how a name is spelt: as in the equation, as on the page, or as others like it are."""
+        gradient, letters, layer = split(name)
+        if len(letters) != 1:
+            return None
+        best: dict[int, Spelling] = {}  # this name; one like it; in what it stands; what stands so, but is another
+        for found in self.found:
+            for (of_gradient, s), _ in Counter(found).most_common():
+                same = s.letter.upper() == letters.upper() or (s.letter == "" and letters == "Z")
+                if of_gradient == gradient and bool(s.layer) == bool(layer) and (same or s.letter):
+                    best.setdefault(int(s.layer != layer) if same else 3, s)
+                elif same and s.letter and s.layer == layer:
+                    best.setdefault(2, s)
+        first = best.get(0) or best.get(1) or best.get(2) or (best[3]._replace(letter=letters) if best else None)
+        if first is not None and not {0, 1} & {*best} and 2 in best:  # the name of one, and the d of the other
+            around = best[3].around if 3 in best else "d\0" if gradient else "\0"
+            first = first._replace(around=around)
+        return first._replace(layer=layer) if first is not None else None
 
-    def _named(self, m: re.Match[str]) -> str:
-        gradient, letter, layer, turned = bool(m[1]), m[2], m[3], m[4]
-        prefix = (self.most("prefix", prefixed=True) or "d") if gradient else ""
-        prefix = prefix.strip() + " " if prefix.startswith("\\") else prefix
-        name = prefix + self._letter(letter, gradient)
-        mark, opened = self.most("mark"), (self.most("open") or "").strip("{ ")
-        if not self.latex:
-            return f"{name}_{layer}" if mark == "_" else name + layer
-        if mark == "_":
-            return f"{name}_{layer}" + "^T" * bool(turned)
-        if not mark:
-            return name + layer + "^T" * bool(turned)
-        return f"{name}^{{({layer}){turned}}}" if opened == "(" else f"{name}^{{[{layer}]{turned}}}"
+    def _in_python(self, tree: Expression) -> Expression:
+        """Write sums over an axis as the page does, and derivatives as what they are."""
+        axis, keeps = re.search(r"axis\s*=\s*(\d)", self.page), "keepdims" in self.page
+
+        def rule(part: Expression) -> Expression | None:
+            match part:
+                case Apply(op, inputs, params) if op in SUMS and (not params or not keeps):
+                    own = dict(params).get("axis", int(axis[1]) if axis else 1)
+                    return Apply(op, inputs, (("axis", own), *((("keepdims", True),) if keeps else ())))
+                case Apply(op, (z,)) if op.endswith("'") and op[:-1] in DERIVATIVES:
+                    return DERIVATIVES[op[:-1]](z)
+            return None
+
+        return replaced(tree, rule)
 
 
-def _with_axes(tree: Expression, page: str) -> Expression:
-    axis = re.search(r"axis\s*=\s*(\d)", page)
-
-    def rule(part: Expression) -> Expression | None:
-        if isinstance(part, Apply) and part.op in ("sum", "mean") and not part.params:
-            return Apply(part.op, part.inputs, (("axis", int(axis[1]) if axis else 1), ("keepdims", True)))
-        return None
-
-    return replaced(tree, rule)
+def _spellings(text: str) -> Iterator[tuple[bool, Spelling]]:
+    """Yield all names in a text, each once: where a gradient stands, not the name in it."""
+    for k, form in enumerate(_FORMS):
+        for m in re.finditer(form, text):
+            if m["letter"] or m["number"]:
+                before, after = m[0][: m.start("name") - m.start()], m[0][m.end("name") - m.start() :]
+                opened = re.sub(r"\s", "", m["open"] or "")
+                spelling = Spelling(
+                    f"{before}\0{after}".strip(), m["letter"], m["mark"] or "", opened, m["number"] or ""
+                )
+                yield k < len(_FORMS) - 1, spelling
+        text = re.sub(form, lambda m: " " * len(m[0]), text)
 
 
 __all__ = ["Speller"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced, write
 from ..op import REGISTRY
-from .formula import Scope, evaluate, expression, read, renamed
+from .formula import SUMS, Scope, evaluate, expression, read, renamed
 from .judge import Judge, Line, close
 from .network import DATA, LABELS, RATE, M, names_in, split
 from .page import Page, is_update, names_of
@@ -59,6 +59,8 @@ def _of_line(line: Line, judge: Judge) -> Verdict:
         return Verdict(
             AMBIGUOUS, f"{greek(', '.join(strange))} does not stand in the loss, so this term cannot be judged"
         )
+    if unread := judge.unread(line):
+        return Verdict(AMBIGUOUS, f"it rests on {' and '.join(unread)}, whose equation could not be read")
     found, scalars = line.found_wrong, {*network.scalars, *network.constants}
     fixed = expression(found.fix.partition(" = ")[2], scalars) if found is not None and found.fix else None
     unknown = [n for n in reads if n not in judge.values and n != RATE]
@@ -75,6 +77,11 @@ def _of_line(line: Line, judge: Judge) -> Verdict:
         said = (
             in_notes(found.reason, {*judge.values}, scalars) if found is not None else "it differs from the derivative"
         )
+        if in_python := re.search(r"np\.|_prime|\.shape|axis=|keepdims", said):  # what notes have no sign for
+            said = said[: in_python.start()].rpartition(": ")[0] or "it differs from the derivative"
+        named = sorted((set(names_in(network.cost)) & set(network.constants)) - set(reads))
+        if named and re.search(r"factor \d", said):  # which depends on what number was drawn for the name
+            said = f"it differs by a factor; {greek(', '.join(named))} stands in the loss, and not here"
     fix = (line.judged_as, _spelt_as(fixed, line)) if fixed is not None else None
     return Verdict(WRONG, "; ".join(filter(None, [line.remark, said])), fix)
 
@@ -164,9 +171,7 @@ def _of_update(s: Statement, page: Page, judge: Judge) -> Verdict:
         return Verdict(AMBIGUOUS, f"{greek(', '.join(constants))}: {plain}")
 
     def right(statement: Statement, target: str) -> bool:
-        true = known[target] - known[RATE] * known[f"d{target}"]
-        values = [read(side, Scope(known, judge.m))[1] for side in statement.sides]
-        return all(value is not None and close(value, true) for value in values)
+        return judge.allows(replace(statement, target=target, update=True), page.items[0])
 
     if right(s, own):
         return Verdict(RIGHT)
@@ -197,8 +202,7 @@ def _of_update(s: Statement, page: Page, judge: Judge) -> Verdict:
 def _of_other(s: Statement, i: int, page: Page, judge: Judge) -> Verdict:
     network = judge.network
     if any(i == at for at, _, _ in page.losses):
-        as_given = network.model or network.cost_name.endswith("as written")
-        return Verdict(DEFINITION) if as_given else _of_loss(s, judge)
+        return Verdict(DEFINITION) if network.cost_name.endswith("as written") else _of_loss(s, page, judge)
     if "(" in s.target:
         return _of_function(s, judge)
     if s.target in network.cyclic or s.target in network.changed:
@@ -234,8 +238,19 @@ def _in_layers(s: Statement, judge: Judge) -> list[str]:
     return found
 
 
-def _of_loss(s: Statement, judge: Judge) -> Verdict:
-    name = judge.network.cost_name
+def _of_loss(s: Statement, page: Page, judge: Judge) -> Verdict:
+    name, model, base = judge.network.cost_name, judge.network.model, judge.sample
+    if model:
+        costs = [
+            evaluate(cost, base.values()) for side in s.sides for cost in page.losses_of(judge.network, side, s.target)
+        ]
+        if any(value is not None and close(value, evaluate(judge.network.cost, base.values())) for value in costs):
+            return Verdict(RIGHT)
+        if costs:
+            cost = judge.network.cost
+            inner = cost.inputs[0] if isinstance(cost, Apply) and cost.op == "sum" else cost
+            summed = any(isinstance(p, Apply) and p.op in SUMS for p in parts_of(inner))
+            return Verdict(WRONG, f"the loss of {model} is another", (s.target, inner if summed else cost))
     if any(read(side, judge.scope, "all")[1] is None for side in s.sides):
         return Verdict(UNKNOWN, f"it cannot be computed; the loss is taken to be {name}")
     return Verdict(WRONG, f"the other equations do not follow from it, but from {name}", (s.target, judge.network.cost))
