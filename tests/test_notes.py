@@ -444,3 +444,20 @@ def test_mutated_pages_never_crash():
         for _ in range(8):
             text[rng.randrange(len(text))] = rng.choice("=+-WZAb12^{}[]T$ ")
         check("".join(text) + "\n$W = 1$")
+
+
+def test_words_may_be_names() -> None:
+    page = """
+hidden = tanh(X W1 + b1)
+scores = hidden W2 + b2
+probs = softmax(scores)
+
+dscores = probs - Y
+dW2 = 1/m hidden^T dscores
+dhidden = dscores W2^T
+dZ1 = dhidden * (1 - hidden)
+"""
+    found = {row.name: row.verdict for row in check(page).rows}
+    assert found.pop("dZ1") == "wrong"
+    assert set(found.values()) == {"right", "definition"}
+    assert len(found) == 6

@@ -342,7 +342,9 @@ def _styles(equations: Mapping[str, Expression], known: set[str]) -> list[Style]
     style = Style()
     for target, tree in equations.items():
         if isinstance(tree, Apply) and _activates(tree) and isinstance(tree.inputs[0], Name):
-            style = replace(style, Z=split(tree.inputs[0].text)[1], A=split(target)[1] if split(target)[2] else style.A)
+            argument = split(tree.inputs[0].text)
+            if len(argument[1]) == 1 or argument[2]:  # scores is one tensor, and no letter of all layers
+                style = replace(style, Z=argument[1], A=split(target)[1] if split(target)[2] else style.A)
     parts = [list(parts_of(tree)) for tree in equations.values()]
     hidden = [p.op for some in parts for p in some if isinstance(p, Apply) and _activates(p)]
     seen: Counter[tuple[str, bool, bool]] = Counter()
@@ -400,14 +402,19 @@ def _template(
     found: dict[str, Expression] = {}
     before = DATA
     for layer in layers:
-        Z, last = style.Z + layer, layer == layers[-1]
-        own = [n for n, t in written.items() if n != Z and (t == Name(Z) or (_activates(t) and t.inputs[0] == Name(Z)))]
+        linear, last = style.linear(layer, before), layer == layers[-1]
+        Z = next((n for n, t in written.items() if split(n)[2] != layer and _same(t, linear, written)), style.Z + layer)
+        own = [
+            n
+            for n, t in written.items()
+            if n != Z and (t == Name(Z) or (_activates(t) and t.inputs[0] in (Name(Z), linear)))
+        ]
         A = own[0] if own and style.A + layer not in written else style.A + layer
         tree = written.get(A, NOTHING)
         if _activates(tree) and not isinstance(tree.inputs[0], Name):  # σ(W X + b)
             written.setdefault(Z, tree.inputs[0])
             written[A] = tree = Apply(tree.op, (Name(Z),))
-        found[Z] = style.linear(layer, before)
+        found[Z] = linear
         ops = [p.op for p in parts_of(tree) if _activates(p) and p.op in REGISTRY]
         if isinstance(tree, Name):
             found[A] = Name(Z)
