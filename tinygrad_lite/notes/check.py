@@ -72,7 +72,8 @@ def check(text: str, model: Any = None) -> NotesReport:
     for i, item, said, verdict in sizes.verdicts():
         fix = verdict.fix[0] if verdict.fix else None
         shown = item.text if item.kind == "sizes" else said
-        rows.append((i, 1, Row(item.line, shown, None, verdict.verdict, verdict.reason, fix, said, item.end)))
+        name = verdict.fix[1].text or None if verdict.fix and isinstance(verdict.fix[1], Name) else None
+        rows.append((i, 1, Row(item.line, shown, name, verdict.verdict, verdict.reason, fix, said, item.end)))
     ordered = [row for _, _, row in sorted(rows, key=lambda r: r[:2])]
     return NotesReport(ordered, _notes(judge, page), text)
 

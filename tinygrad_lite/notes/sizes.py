@@ -205,7 +205,7 @@ class Sizes:
         if certain:  # 0 is a misreading, and i an index
             said = "; ".join(dict.fromkeys(self._said(size, slot) for size, slot in certain))
             fix = ", ".join(dict.fromkeys(self._size_of(slot.axes[0]) for _, slot in certain))
-            return Verdict(WRONG, said, (fix, Name("")))
+            return Verdict(WRONG, said, (fix, Name(certain[0][1].text.rstrip("ᵀ"))))
         if wrong or len(pairs) < len(item.sizes):
             doubt = f"{written(wrong[0][0])} can be no size" if wrong else "not all of these sizes can be matched"
             return Verdict(AMBIGUOUS, doubt)
