@@ -14,7 +14,7 @@ from ..derive.expression import Name, write
 from ..nn import Module
 from .document import read
 from .judge import SCALES, Judge, judged
-from .network import LABELS
+from .network import LABELS, names_in
 from .page import Page, is_update
 from .report import NotesReport, Row
 from .sizes import Sizes
@@ -190,14 +190,8 @@ def _source(judge: Judge, page: Page) -> str:
     if page.losses:
         return ", and not that of the notes, from which the other equations do not follow"
     network = judge.network
-    error = f"d{network.output}", "d" + "".join(n for t in [network.definitions[network.output]] for n in _inside(t))
+    error = f"d{network.output}", "d" + "".join(n for t in [network.definitions[network.output]] for n in names_in(t))
     fits = [line for line in judge.lines if line.target in error and line.fits]
     if fits:
         return f", since {as_read(page.items[fits[0].equation].statement)} follows from it"  # type: ignore[arg-type]
     return ", the usual one for this output"
-
-
-def _inside(tree: Any) -> list[str]:
-    from .network import names_in
-
-    return names_in(tree)
