@@ -7,7 +7,6 @@ import re
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, TypeAlias
 from xml.etree import ElementTree
@@ -21,6 +20,7 @@ from jaxtyping import Float, Int
 import tinygrad_lite as tl
 from models.char_transformer import CharTransformer
 from models.mnist_two_layer import TwoLayer
+from tests.work import work
 from tinygrad_lite import Tensor, capture, nn, notation, relu
 from tinygrad_lite.draw import DrawingError, draw, formula, render
 from tinygrad_lite.graph import Graph, graph_of
@@ -445,10 +445,15 @@ def wide(n: int) -> Tensor:
 )
 def test_dot_text_of_a_large_graph(make: Any, n: int) -> None:
     y = make(n)
-    start = time.perf_counter()
     dot = draw(y).dot
-    assert time.perf_counter() - start < 15
     assert len(dot) < 1000 * n + 3000
+
+
+@pytest.mark.parametrize("make", [chain, wide])
+def test_the_work_of_dot_text_is_linear_in_the_ops(make: Any) -> None:
+    small, large = make(500), make(2_000)
+    draw(small)
+    assert work(lambda: draw(large).dot) < 4.5 * work(lambda: draw(small).dot)
 
 
 @needs_graphviz
@@ -478,9 +483,7 @@ def test_a_large_entangled_graph_is_laid_out_in_seconds() -> None:
         y = made[a] + made[b]
         y.name = f"y{i}"
         made.append(y)
-    start = time.perf_counter()
-    assert draw(tl.stack(made)).svg().startswith("<?xml")
-    assert time.perf_counter() - start < 10
+    assert draw(tl.stack(made)).svg().startswith("<?xml")  # or DrawingError, after the seconds that a picture has
 
 
 @needs_graphviz
@@ -491,9 +494,7 @@ def test_an_unrolled_network_is_laid_out_in_seconds(steps: int) -> None:
     states = [x]
     for _ in range(steps):
         states.append(tl.tanh(full(states[-1]) + x[0]))
-    start = time.perf_counter()
     assert draw(tl.stack(states).mean()).svg().count('class="node"') > 2 * steps
-    assert time.perf_counter() - start < 5
 
 
 def test_the_models_are_drawn_without_hurry() -> None:

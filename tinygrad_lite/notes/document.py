@@ -7,7 +7,7 @@ In each, words, arrows and commas part the pieces, of which some are equations, 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import unescape
@@ -335,7 +335,10 @@ def _is_prose(masked: str, match: re.Match[str], end: int, equals: bool, depth: 
 
 def _belongs(masked: str, begin: int, match: re.Match[str], end: int) -> bool:
     """Whether a word that is not known stands where a name would: between signs of a formula."""
-    before, after = masked[begin : match.start()].rstrip(), masked[match.end() : min(match.end() + 20, end)]
+    before, after = (
+        masked[max(begin, match.start() - 30) : match.start()].rstrip(),
+        masked[match.end() : min(match.end() + 20, end)],
+    )
     joined = re.match(r"\s*[\^ᵀ@⊙∘·*/⊤]\s*[\w({\\]|ᵀ|\.T\b|\(|\s+\+\s", after)
     signed = re.search(r"(?<![-+*=])[-+*/@⊙∘·]$|\\(?:odot|cdot|circ)$", before)
     if joined or (signed and not re.match(r"\s+[A-Za-z]{3}", after)):
@@ -380,10 +383,12 @@ def _items(masked: str, stretch: _Span) -> Iterator[Item]:
 
 def _unread(masked: str, stretch: _Span, found: list[Item]) -> Iterator[Item]:
     """List what is written as an equation, of words that are not known: error = prediction - target."""
+    spans = sorted((item.start, item.end) for item in found if item.reason != _LOOSE)
     for match in _UNREAD.finditer(masked, *stretch[:2]):
         words = [word for word in re.findall(_WORD, match[0]) if not is_symbolic(word)]
         prose = re.findall(rf"(?=(?<!\w)({_WORD})\s+({_WORD})(?!\w))", match["right"])
-        read = any(item.start < match.end() and match.start() < item.end for item in found if item.reason != _LOOSE)
+        before = bisect_left(spans, (match.end(), 0))
+        read = before > 0 and match.start() < spans[before - 1][1]
         if words and _FORMULA.search(match["right"]) and not read and not any({*pair} <= {*words} for pair in prose):
             yield Item(0, *match.span(), "", "unclear", reason=f"the word '{words[0]}' is not known here")
 
