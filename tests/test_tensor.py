@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_lite as tl
 from tinygrad_lite import Tensor, gradients, no_grad, tensor
+from tinygrad_lite.messages import SPELLINGS
 
 # --- construction -----------------------------------------------------------------------------------------------------
 
@@ -158,6 +160,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "ufunc method": (lambda: np.add.reduce(Tensor([1.0])), TypeError, "add"),
     "requires_grad": (lambda: setattr(Tensor([1.0]), "requires_grad", True), AttributeError, "requires_grad"),
     "unknown method": (lambda: Tensor([1.0]).foo, AttributeError, "foo"),
+    "as in PyTorch": (lambda: tl.tensor([1.0]), TypeError, r"write tl\.Tensor"),  # type: ignore[operator]
+    "in place": (lambda: Tensor([1.0]).relu_(), AttributeError, r"no op changes a tensor in place: write x = x\.relu"),
+    "dim": (lambda: Tensor([1.0]).sum(dim=0), TypeError, "'dim'; write axis="),
     "new attribute": (lambda: setattr(Tensor([1.0]), "foo", 1), AttributeError, "foo"),
     "invert": (lambda: ~Tensor([1.0]), TypeError, "~"),
     "modulo": (lambda: Tensor([1.0]) % 2, TypeError, "%"),
@@ -168,6 +173,25 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 def test_what_a_tensor_is_not_is_refused(attempt: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         attempt()
+
+
+@pytest.mark.parametrize("name", [name for name, ours in SPELLINGS.items() if "," not in ours])
+def test_what_others_call_otherwise_is_named_and_runs(name: str) -> None:
+    x = Tensor(np.ones((2, 2)), name="x")
+    known = {
+        "tl": tl,
+        "x": x,
+        "y": x,
+        "np": np,
+        "shape": (2, 2),
+        "axis": 0,
+        "array": [1.0],
+        "mask": x > 0,
+        "indices": [0],
+    }
+    with pytest.raises(AttributeError, match="; write " + re.escape(SPELLINGS[name])):
+        getattr(x, name)
+    exec(SPELLINGS[name], known)
 
 
 # --- value ------------------------------------------------------------------------------------------------------------

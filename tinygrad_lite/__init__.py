@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import ops, protocols  # noqa: F401
 from .autodiff import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .callable import make_callable
 from .graph import Graph, capture
+from .messages import written
 from .op import REGISTRY, no_grad
 from .ops import *  # noqa: F403 -- every op of the table is public
 from .random import manual_seed
@@ -54,6 +56,13 @@ __all__ = [
 ]
 __all__ += list(REGISTRY)
 
+
+def _no_function(*_given: Any, **_named: Any) -> Any:
+    raise TypeError("tinygrad_lite.tensor is the module of the class Tensor; write tl.Tensor(array)")
+
+
+make_callable("tinygrad_lite.tensor", _no_function)
+
 # Loaded when first used: the import costs little more than NumPy's.
 _LAZY = ("data", "derive", "draw", "nn", "notes", "optim", "verify")
 
@@ -61,7 +70,8 @@ _LAZY = ("data", "derive", "draw", "nn", "notes", "optim", "verify")
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+    hint = written(name, REGISTRY)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

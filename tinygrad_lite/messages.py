@@ -1,4 +1,4 @@
-"""What an error says when an op refuses its operands: what was given, what fits, and what to do."""
+"""What an error says when an op refuses its operands, or is called by another library's name: what fits, and what to do."""
 
 from __future__ import annotations
 
@@ -38,3 +38,43 @@ def explain(op: Any, inputs: Sequence[Any], params: dict[str, Any], error: Excep
             return f"{op.name}: {given} do not broadcast: aligned at the last axis, sizes must be equal or 1{hint}"
     settings = "".join(f", {name}={value!r}" for name, value in params.items())
     return f"{op.name}({given}{settings}): {error}"
+
+
+SPELLINGS = {  # of PyTorch and NumPy, for what is written otherwise here
+    **dict.fromkeys(("view", "view_as", "reshape_as"), "x.reshape(shape)"),
+    **dict.fromkeys(("expand", "expand_as"), "x.broadcast_to(shape)"),
+    **dict.fromkeys(("mm", "bmm", "mv", "addmm"), "x @ y"),
+    **dict.fromkeys(("cat", "concat", "hstack", "vstack"), "tl.concatenate([x, y], axis=0)"),
+    **dict.fromkeys(
+        ("cuda", "cpu", "to", "device", "contiguous", "is_cuda"), "x, as it is: all tensors are NumPy arrays"
+    ),
+    **dict.fromkeys(("clone", "copy"), "tl.Tensor(x.numpy())"),
+    **dict.fromkeys(("tensor", "as_tensor", "from_numpy", "array", "asarray"), "tl.Tensor(array)"),
+    **dict.fromkeys(("zeros", "ones", "full", "eye", "arange", "linspace"), "tl.Tensor(np.zeros(shape)), and so on"),
+    **dict.fromkeys(("rand", "randn", "normal"), "tl.Tensor(rng.standard_normal(shape)), of a NumPy generator rng"),
+    **dict.fromkeys(("int", "long", "half", "double", "float", "type"), 'x.astype("float32"), or another dtype'),
+    **dict.fromkeys(("functional", "F"), "tl.relu(x), and so on: functions stand at the top"),
+    **dict.fromkeys(("autograd", "retain_grad"), "tl.gradients(y, [x])"),
+    "t": "x.T",
+    "unsqueeze": "x.expand_dims(axis)",
+    "index_select": "x.take(indices, axis=0)",
+    "masked_fill": "tl.where(mask, 0.0, x)",
+    "requires_grad_": "tl.Tensor(x.numpy(), requires_grad=True)",
+    "zero_grad": "x.grad = None",
+    "data": "x.numpy()",
+    "tolist": "x.numpy().tolist()",
+}
+ARGUMENTS = {"dim": "axis", "dims": "axes", "keepdim": "keepdims"}
+
+
+def written(name: str, ops: Any) -> str:
+    """Say how what another library calls `name` is written here; nothing where it is not known.
+
+    >>> written("view", {})
+    '; write x.reshape(shape)'
+    """
+    if name in SPELLINGS:
+        return f"; write {SPELLINGS[name]}"
+    if name.endswith("_") and name[:-1] in ops:
+        return f"; no op changes a tensor in place: write x = x.{name[:-1]}(…)"
+    return ""

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import numpy as np
 from numpy import ndarray
 
-from .messages import explain
+from .messages import ARGUMENTS, explain, written
 from .tensor import Node, Tensor, as_array, as_leaf, describe, is_array, new_tensor, tick
 
 P = ParamSpec("P")
@@ -394,12 +394,20 @@ def _as_tensor(op: Op, x: Any) -> Tensor:
     return as_leaf(x) if _mode.get() is EVERYTHING else new_tensor(x, None)
 
 
+def _unknown(tensor: Tensor, name: str) -> Any:
+    raise AttributeError(f"'Tensor' object has no attribute {name!r}{written(name, REGISTRY)}", name=name, obj=tensor)
+
+
+setattr(Tensor, "__getattr__", _unknown)  # noqa: B010
+
+
 def _bound(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Match arguments with the signature; refuse what does not fit, and name the op."""
     try:
         return op.signature.bind(*args, **kwargs).arguments
     except TypeError as error:
-        raise TypeError(f"{op.name}({', '.join(op.signature.parameters)}): {error}") from None
+        ours = next((f"; write {ARGUMENTS[name]}=" for name in kwargs if name in ARGUMENTS), "")
+        raise TypeError(f"{op.name}({', '.join(op.signature.parameters)}): {error}{ours}") from None
 
 
 def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
