@@ -109,6 +109,7 @@ def test_train_then_evaluate_then_predict(data: Path, here: Path, monkeypatch: p
         evaluated = run("evaluate", NOTES, "--data", data, *source)
         assert evaluated.exit_code == 0
         assert evaluated.stdout.splitlines()[-1] == last
+        assert re.fullmatch(r"TwoLayer: \d+ test samples from \S.*", evaluated.stdout.splitlines()[0])
     rows = [line for line in evaluated.stdout.splitlines() if re.match(r"\W*[0-9] ", line)]
     assert len(rows) == 10
 

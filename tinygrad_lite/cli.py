@@ -152,7 +152,9 @@ def evaluate(model: Path, data: str | None, out: Path | None, weights: Path | No
     from .train import loss_of, scores
 
     net = _trained(model, out, weights)
-    test = _dataset(model, net, data).test
+    dataset = _dataset(model, net, data)
+    test = dataset.test
+    click.echo(f"{type(net).__name__}: {test.X.shape[1]:,} test samples from {dataset.source}")
     if test.labels is None:
         return _say_result(None, loss_of(net, test))
     correct = scores(net, test.X).argmax(axis=0) == test.labels
