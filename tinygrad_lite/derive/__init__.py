@@ -1,7 +1,8 @@
 """Derive: the forward and backward pass of a model as equations, as a person writes them.
 
-From the bottom up: `expression` is a formula as a tree; `term` simplifies; `trace` runs both passes at sizes from which
-the symbols can be read off; `why` says how a line follows; `derivation` makes equations of it all; `page` lays them out.
+From the bottom up: `expression` is a formula as a tree; `term` simplifies, and `quotient`; `trace` runs both passes at
+sizes from which the symbols can be read off; `rule` is the derivative of an op as a formula, and `why` says how a line
+follows; `derivation` makes equations of it all; `page` lays them out.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def derive(model: Module, scale: Scale = "notes", explain: bool = False) -> Deri
         raise TypeError(f"derive takes a model, an instance of nn.Module, not {model!r}")
     if scale not in ("notes", "mean"):
         raise ValueError(f"scale must be 'notes' (dZ of each sample's own loss) or 'mean' (dZ of J), not {scale!r}")
-    return Derivation(equations(model, scale), explain)
+    return Derivation(equations(model, scale, explain), explain)
 
 
 make_callable(__name__, derive)

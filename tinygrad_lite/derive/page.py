@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from html import escape
+from textwrap import wrap
 
-from ..notation import layered
 from .derivation import Equation, Equations
-from .expression import write
+from .expression import in_latex, write
 
+INDENT = 6 * " "
 QUAD, TIMES = r" \qquad ", r" \times "
 LAYOUT = """
 body, .derivation { font-family: system-ui, sans-serif; }
@@ -16,6 +17,7 @@ body, .derivation { font-family: system-ui, sans-serif; }
 .derivation td { padding: .2em 1em .2em 0; text-align: left; vertical-align: baseline; }
 .derivation math { math-style: normal; font-size: 1.15em; }
 .derivation td.side { opacity: .65; }
+.derivation td.why { padding: 0 1em .6em 2em; max-width: 50em; }
 """
 
 
@@ -23,6 +25,7 @@ def text(equations: Equations, explain: bool = False) -> str:
     """Write the equations as plain text, in columns."""
     lines = [equations.title]
     lines += [f"  {short} is {own}" for short, own in equations.parameters.items()]
+    lines += [f"  {name} is a constant {shape}".rstrip() for name, shape in equations.constants.items()]
     for title, part in equations.sections:
         rows = [(f"{e.name} {e.sign} {write(e.tree)}", shape(e), sizes(e), e.why if explain else "") for e in part]
         widths = [min(max(len(row[i]) for row in rows), 60) for i in range(3)]
@@ -30,7 +33,7 @@ def text(equations: Equations, explain: bool = False) -> str:
         for row in rows:
             cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]
             lines.append(f"  {'  '.join(cells)}".rstrip())
-            lines += [f"      {row[3]}"] * bool(row[3])
+            lines += wrap(row[3], 110, initial_indent=INDENT, subsequent_indent=INDENT)
     return "\n".join(lines) + "\n"
 
 
@@ -38,12 +41,13 @@ def latex(equations: Equations, explain: bool = False) -> str:
     """Write the equations as LaTeX, to be used with amsmath."""
     lines = [f"% {equations.title}"]
     lines += [f"% {short} is {own}" for short, own in equations.parameters.items()]
+    lines += [f"% {name} is a constant {shape}".rstrip() for name, shape in equations.constants.items()]
     for title, part in equations.sections:
         lines += ["", f"% {title}", r"\begin{align*}"]
         for e in part:
             lines += [f"% {e.why}"] * bool(explain and e.why)
             end = r" \\" if e is not part[-1] else ""
-            lines.append(f"{layered(e.name)} &{e.sign} {write(e.tree, 'latex')}{_latex_shape(e, ' && ')}{end}")
+            lines.append(f"{in_latex(e.name)} &{e.sign} {write(e.tree, 'latex')}{_latex_shape(e, ' && ')}{end}")
         lines.append(r"\end{align*}")
     return "\n".join(lines) + "\n"
 
@@ -51,9 +55,9 @@ def latex(equations: Equations, explain: bool = False) -> str:
 def markdown(equations: Equations, explain: bool = False) -> str:
     """Write the equations as Markdown with LaTeX, as notebooks and GitHub show it."""
     lines = [f"# {equations.title}"]
-    if equations.parameters:
-        legend = "; ".join(f"${layered(short)}$ is `{own}`" for short, own in equations.parameters.items())
-        lines += ["", legend]
+    legend = [f"${in_latex(short)}$ is `{own}`" for short, own in equations.parameters.items()]
+    legend += [f"${in_latex(name)}$ is a constant {shape}".rstrip() for name, shape in equations.constants.items()]
+    lines += ["", "; ".join(legend)] * bool(legend)
     for title, part in equations.sections:
         lines += ["", f"## {title}"]
         for e in part:
@@ -67,18 +71,18 @@ def html(equations: Equations, explain: bool = False) -> str:
     from latex2mathml.converter import convert
 
     lines = ['<div class="derivation">', f"<style>{LAYOUT}</style>", f"<h2>{escape(equations.title)}</h2>"]
-    if equations.parameters:
-        legend = "; ".join(
-            f"{convert(layered(s))} is <code>{escape(own)}</code>" for s, own in equations.parameters.items()
-        )
-        lines.append(f"<p>{legend}</p>")
+    names = [(short, f"<code>{escape(own)}</code>") for short, own in equations.parameters.items()]
+    names += [(name, f"a constant {shape}") for name, shape in equations.constants.items()]
+    legend = "; ".join(f"{convert(in_latex(name))} is {what}".rstrip() for name, what in names)
+    lines += [f"<p>{legend}</p>"] * bool(legend)
     for title, part in equations.sections:
         lines += [f"<h3>{escape(title)}</h3>", "<table>"]
         for e in part:
             formula = convert(_line(e).replace(":=", "≔"))
-            sides = [shape(e), sizes(e), e.why if explain else ""]
-            cells = "".join(f'<td class="side">{escape(side)}</td>' for side in sides)
+            cells = "".join(f'<td class="side">{escape(side)}</td>' for side in (shape(e), sizes(e)))
             lines.append(f"<tr><td>{formula}</td>{cells}</tr>")
+            why = f'<tr><td class="side why" colspan="3">{escape(e.why)}</td></tr>'
+            lines += [why] * bool(explain and e.why)
         lines.append("</table>")
     return "\n".join([*lines, "</div>"]) + "\n"
 
@@ -94,7 +98,7 @@ def sizes(equation: Equation) -> str:
 
 
 def _line(equation: Equation) -> str:
-    return f"{layered(equation.name)} {equation.sign} {write(equation.tree, 'latex')}"
+    return f"{in_latex(equation.name)} {equation.sign} {write(equation.tree, 'latex')}"
 
 
 def _latex_shape(equation: Equation, gap: str) -> str:
@@ -108,7 +112,7 @@ def _latex_size(size: str) -> str:
     number = re.match(r"\d*", size)
     assert number is not None
     name = size[number.end() :]
-    return " ".join(filter(None, (number[0], name if len(name) < 3 else layered(name))))
+    return " ".join(filter(None, (number[0], name if len(name) < 3 else in_latex(name))))
 
 
 FORMATS = {"text": text, "latex": latex, "markdown": markdown, "html": html}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isclose, isfinite, prod, sqrt
 from typing import Any, TypeAlias
 
-import numpy as np
-
-from ..notation import setting
 from ..op import Op
-from .expression import Apply, Expression, Name, Number, parts_of
+from .expression import Apply, Expression, Name, Number, hashable, parts_of, write
 
 Powers: TypeAlias = tuple[tuple[str, Fraction], ...]
 Rational: TypeAlias = Any  # a Fraction where a number is one of small whole numbers, else a float
 ONE = Number(1)
+LIMIT = 24  # names, numbers and ops in an equation: of a longer one a part gets a name of its own
 RESHAPING = {"reshape", "squeeze", "expand_dims", "astype", "positive", "broadcast_to"}
 ELEMENTWISE = {"add", "sub", "mul", "div", "masked", "where", "maximum", "minimum"}  # their inputs broadcast
 
@@ -112,6 +110,9 @@ class Term:
         return self.tree == ONE
 
 
+MINUS = Factor(Fraction(-1))
+
+
 def number_term(factor: Factor) -> Term:
     """Return a factor as a term."""
     return Term(factor, ONE)
@@ -125,8 +126,19 @@ def applied(op: Op, terms: Sequence[Term], params: Mapping[str, Any], shapes: Se
     """
     if op.name in ELEMENTWISE:
         terms = [_bare(term, shape, shapes) for term, shape in zip(terms, shapes, strict=False)]
-    if op.name in SPECIAL and (found := SPECIAL[op.name](list(terms), params, shapes)) is not None:
-        return found
+    found = SPECIAL[op.name](list(terms), params, shapes) if op.name in SPECIAL else None
+    if found is None:
+        found = _general(op, terms, params, shapes)
+    return found if found.factor.number or found.pure else constant(Factor(Fraction(0)), shapes[-1])
+
+
+def constant(factor: Factor, shape: tuple[int, ...]) -> Term:
+    """Return a number in every place of a shape."""
+    return Term(factor, Apply("broadcast_to", (ONE,), (("shape", hashable(shape)),)) if shape else ONE)
+
+
+def _general(op: Op, terms: Sequence[Term], params: Mapping[str, Any], shapes: Sequence[tuple[int, ...]]) -> Term:
+    """Return an op on terms of which nothing is known but its rules."""
     if op.name in RESHAPING and _same(shapes[0], shapes[-1]):
         return terms[0]
     if op.name == "broadcast_to" and isinstance(terms[0].tree, Apply) and terms[0].tree.op == "broadcast_to":
@@ -138,7 +150,7 @@ def applied(op: Op, terms: Sequence[Term], params: Mapping[str, Any], shapes: Se
     for factor in factors:
         total *= factor
     inner = [t.tree if f == t.factor else as_tree(t) for t, f in zip(terms, factors, strict=True)]
-    settings = tuple(sorted((name, _plain(value)) for name, value in {**op.defaults, **params}.items()))
+    settings = tuple(sorted((name, hashable(value)) for name, value in {**op.defaults, **params}.items()))
     return Term(total, Apply(op.name, tuple(inner), settings))
 
 
@@ -167,30 +179,55 @@ def _bare(term: Term, shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]])
 # --- ops of their own -------------------------------------------------------------------------------------------------
 
 
-def _add(terms: list[Term], _params: Any, _shapes: Any, sign: int = 1) -> Term | None:
+def added(terms: list[Term], _params: Any, shapes: Sequence[tuple[int, ...]], sign: int = 1) -> Term | None:
     """a + b, with what is common to their factors pulled out; a − b where one is negative."""
     a, b = terms
-    if not a.factor.number or not b.factor.number:
-        return None
     if sign < 0:
-        b = Term(b.factor * Factor(Fraction(-1)), b.tree)
+        b = Term(b.factor * MINUS, b.tree)
+    if not a.factor.number or not b.factor.number:  # x + 0
+        i = int(not a.factor.number)
+        return (a, b)[i] if shapes[i] == shapes[-1] else None
     if a.tree == b.tree and a.factor.sizes == b.factor.sizes and not a.pure:
         return Term(Factor(a.factor.number + b.factor.number, a.factor.sizes), a.tree)
-    other = dict(b.factor.sizes)
-    both = [(n, p, other.get(n, Fraction(0))) for n, p in a.factor.sizes if not a.pure]
-    common = Factor(Fraction(1), tuple((n, min(p, q, key=abs)) for n, p, q in both if p * q > 0))  # 1/m of 1/m and 1/m²
+    match a.tree:
+        case Apply("add", (rest, again)) if again == b.tree and a.factor == b.factor:  # x + y + y
+            return Term(a.factor, Apply("add", (rest, as_tree(Term(Factor(Fraction(2)), again)))))
+    common = Factor(Fraction(1), () if a.pure else _common(a.factor, b.factor))
     if a.pure and b.pure and a.factor.sizes == b.factor.sizes:
         return Term(Factor(a.factor.number + b.factor.number, a.factor.sizes), ONE)
     if abs(a.factor.number) == abs(b.factor.number):
         common *= Factor(abs(a.factor.number))
     if a.factor.number < 0 and b.factor.number < 0:
-        common *= Factor(Fraction(-1))
+        common *= MINUS
     a, b = Term(a.factor / common, a.tree), Term(b.factor / common, b.tree)
     if a.factor.number < 0 < b.factor.number:
         a, b = b, a
+    if (a.factor, b.factor) in ((Factor(), Factor()), (Factor(), MINUS)) and (shared := _shared(a.tree, b.tree)):
+        one, other, rest = shared
+        return Term(common, Apply("mul", (one, Apply("sub" if b.factor == MINUS else "add", (other, rest)))))
     if b.factor.number < 0:
-        return Term(common, Apply("sub", (as_tree(a), as_tree(Term(b.factor * Factor(Fraction(-1)), b.tree)))))
+        return Term(common, Apply("sub", (as_tree(a), as_tree(Term(b.factor * MINUS, b.tree)))))
     return Term(common, Apply("add", (as_tree(a), as_tree(b))))
+
+
+def _common(a: Factor, b: Factor) -> Powers:
+    """Return the sizes that two factors have in common: 1/m of 1/m and 1/m²."""
+    other = dict(b.sizes)
+    both = [(n, p, other.get(n, Fraction(0))) for n, p in a.sizes]
+    return tuple((n, min(p, q, key=abs)) for n, p, q in both if p * q > 0)
+
+
+def _shared(a: Expression, b: Expression) -> tuple[Expression, Expression, Expression] | None:
+    """Return G, H and K of G ⊙ H and G ⊙ K."""
+    match a, b:
+        case Apply("mul", (one, other)), Apply("mul", (two, rest)) if one == two and not is_scalar(one):
+            return one, other, rest
+    return None
+
+
+def is_scalar(tree: Expression) -> bool:
+    """Whether a formula is made of numbers and sizes alone."""
+    return not any(isinstance(part, Name) and not part.scalar for part in parts_of(tree))
 
 
 def _mul(terms: list[Term], _params: Any, _shapes: Any) -> Term | None:
@@ -198,6 +235,9 @@ def _mul(terms: list[Term], _params: Any, _shapes: Any) -> Term | None:
     factor = a.factor * b.factor
     if a.pure or b.pure:
         return Term(factor, b.tree if a.pure else a.tree)
+    match a.tree, b.tree:  # (1 / x) ⊙ y
+        case (Apply("div", (Number(1), below)), above) | (above, Apply("div", (Number(1), below))):
+            return Term(factor, Apply("div", (above, below)))
     return Term(factor, Apply("square", (a.tree,)) if a.tree == b.tree else Apply("mul", (a.tree, b.tree)))
 
 
@@ -209,7 +249,7 @@ def _div(terms: list[Term], _params: Any, _shapes: Any) -> Term | None:
     return Term(factor, a.tree if b.pure else Apply("div", (a.tree, b.tree)))
 
 
-def _pow(terms: list[Term], _params: Any, _shapes: Any) -> Term | None:
+def _pow(terms: list[Term], _params: Any, shapes: Sequence[tuple[int, ...]]) -> Term | None:
     base, exponent = terms
     if not exponent.pure or exponent.factor.sizes or not isinstance(exponent.factor.number, Fraction):
         return None
@@ -219,7 +259,7 @@ def _pow(terms: list[Term], _params: Any, _shapes: Any) -> Term | None:
         return None
     match p:
         case 0:
-            return number_term(Factor())
+            return constant(Factor(), shapes[-1])
         case 1:
             return base
         case _ if base.pure:
@@ -230,16 +270,40 @@ def _pow(terms: list[Term], _params: Any, _shapes: Any) -> Term | None:
 
 
 def _transpose(terms: list[Term], params: Mapping[str, Any], shapes: Sequence[tuple[int, ...]]) -> Term | None:
-    """(Xᵀ)ᵀ = X, (A B)ᵀ = Bᵀ Aᵀ."""
-    axes = params.get("axes")
-    if len(shapes[0]) < 2 or axes == tuple(range(len(shapes[0]))):
-        return terms[0]
-    if len(shapes[0]) == 2:
-        return Term(terms[0].factor, _turned(terms[0].tree))
-    match terms[0].tree:
-        case Apply("transpose", (inner,), (("axes", before),)) if axes is not None:
-            if tuple(int(before[i]) for i in axes) == tuple(range(len(axes))):
-                return Term(terms[0].factor, inner)
+    """(Xᵀ)ᵀ = X, (A B)ᵀ = Bᵀ Aᵀ; of several axes the last two are those of matrices."""
+    (term,) = terms
+    axes = list(range(len(shapes[0])))
+    order = order_of(params, len(axes))
+    if order == axes:
+        return term
+    if len(axes) == 2:
+        return Term(term.factor, _turned(term.tree))
+    if order == [*axes[:-2], axes[-1], axes[-2]]:
+        return Term(term.factor, _flipped(term.tree, MATRICES))
+    match term.tree:
+        case Apply("transpose", (inner,), (("axes", tuple(before)),)) if [before[i] for i in order] == axes:
+            return Term(term.factor, inner)
+    return Term(term.factor, Apply("transpose", (term.tree,), (("axes", tuple(order)),)))
+
+
+def order_of(params: Mapping[str, Any], count: int) -> list[int]:
+    """Return which axis each axis of a transpose was, from the parameters of transpose or swapaxes."""
+    axes = list(range(count))
+    if "axis1" not in params:
+        return axes[::-1] if params.get("axes") is None else [axes[int(i)] for i in params["axes"]]
+    i, j = params["axis1"], params["axis2"]
+    axes[i], axes[j] = axes[j], axes[i]
+    return axes
+
+
+def _matmul(terms: list[Term], _params: Any, shapes: Sequence[tuple[int, ...]]) -> Term | None:
+    """Xᵀ v in the place of v X, as vectors are columns."""
+    a, b = terms
+    match len(shapes[0]), len(shapes[1]):
+        case 1, 2:
+            return Term(a.factor * b.factor, Apply("matmul", (_turned(b.tree), a.tree)))
+        case 1, 1:
+            return Term(a.factor * b.factor, Apply("matmul", (_turned(a.tree), b.tree)))
     return None
 
 
@@ -247,55 +311,78 @@ def _reshape(terms: list[Term], params: Mapping[str, Any], shapes: Sequence[tupl
     """Of several reshapes the last one tells the shape."""
     match terms[0].tree:
         case Apply("reshape", (inner,)) if not _same(shapes[0], shapes[-1]):
-            return Term(terms[0].factor, Apply("reshape", (inner,), (("shape", _plain(params["shape"])),)))
+            return Term(terms[0].factor, Apply("reshape", (inner,), (("shape", hashable(params["shape"])),)))
     return None
 
 
+MATRIX: tuple[str, Any] = ("transpose", ())
+MATRICES: tuple[str, Any] = ("swapaxes", (("axis1", -2), ("axis2", -1)))
+
+
 def _turned(tree: Expression) -> Expression:
+    return _flipped(tree, MATRIX)
+
+
+def _flipped(tree: Expression, turn: tuple[str, Any]) -> Expression:
+    """Return the transpose of a matrix, or of each in a stack of matrices."""
+    op, params = turn
     match tree:
-        case Apply("transpose", (inner,)):
+        case Apply(other, (inner,)) if other == op and (op == "transpose" or tree.params == params):
             return inner
-        case Apply("matmul", (a, b)) if any(isinstance(x, Apply) and x.op == "transpose" for x in (a, b)):
-            return Apply("matmul", (_turned(b), _turned(a)))
+        case Apply("matmul", (a, b)) if any(isinstance(x, Apply) and x.op == op for x in (a, b)):
+            return Apply("matmul", (_flipped(b, turn), _flipped(a, turn)))
+        case Apply("sum", (Apply("matmul", (Apply("swapaxes"), _)) as inner,), summed) if op == "transpose":
+            return Apply("sum", (_flipped(inner, MATRICES),), summed)
         case Number():
             return tree
-    return Apply("transpose", (tree,))
+    return Apply(op, (tree,), params)
 
 
-def _sum(terms: list[Term], _params: Any, shapes: Sequence[tuple[int, ...]]) -> Term | None:
+def _sum(terms: list[Term], params: Mapping[str, Any], shapes: Sequence[tuple[int, ...]]) -> Term | None:
     """A sum of sums over everything is one; a sum of one thing is that thing."""
     (term,) = terms
     if _same(shapes[0], shapes[-1]):
         return term
     match term.tree:
+        case Apply("div", (above, Apply("sum", _, settings) as below)) if _along(settings) == _along(params.items()):
+            whole = Apply("sum", (above,), settings)  # Σ E does not vary along the axis that is summed over
+            return Term(term.factor, Apply("div", (whole, below)))
         case Apply("sum", (inner,)) if all(n == 1 for n in shapes[-1]):
             return Term(term.factor, Apply("sum", (inner,)))
     return None
 
 
+def _along(params: Iterable[tuple[str, Any]]) -> tuple[Any, ...]:
+    """Return the axes of a sum that leaves them in place, else something that equals no other."""
+    settings = dict(params)
+    axes = settings["axis"]
+    return axes if isinstance(axes, tuple) else (axes,) if settings["keepdims"] else (object(),)
+
+
 def _where(terms: list[Term], _params: Any, _shapes: Any) -> Term | None:
-    """The factor of the one that is not zero, or that both have, comes first."""
+    """The factor of the one that is not zero, or what the factors of both have in common, comes first."""
     mask, *both = terms
-    factors = {term.factor for term in both if term.factor.number or not term.pure}
-    if len(factors) != 1 or all(term.pure for term in both):
+    factors = [term.factor for term in both if term.factor.number]
+    if not factors or not all(isfinite(factor.number) for factor in factors):
         return None
-    factor = factors.pop()
-    inner = [term.tree if term.factor == factor else Number(0) for term in both]
-    return Term(factor, Apply("where", (as_tree(mask), *inner)))
+    common = factors[0] if len(set(factors)) == 1 else Factor(Fraction(1), _common(factors[0], factors[-1]))
+    inner = [as_tree(Term(term.factor / common, term.tree)) if term.factor.number else Number(0) for term in both]
+    return Term(common, Apply("where", (as_tree(mask), *inner)))
 
 
 def _neg(terms: list[Term], _params: Any, _shapes: Any) -> Term | None:
-    return Term(terms[0].factor * Factor(Fraction(-1)), terms[0].tree)
+    return Term(terms[0].factor * MINUS, terms[0].tree)
 
 
-def _cross_entropy(terms: list[Term], params: Mapping[str, Any], shapes: Sequence[tuple[int, ...]]) -> Term | None:
-    """−Σ Y ⊙ log softmax(Z), of labels in the shape of Z."""
-    if shapes[0] != shapes[1]:
-        return None
+def _cross_entropy(terms: list[Term], params: Mapping[str, Any], shapes: Sequence[tuple[int, ...]]) -> Term:
+    """−Σ Y ⊙ log softmax(Z); of labels that are integers Y is the one-hot form."""
     z, y = (as_tree(term) for term in terms)
+    if shapes[0] != shapes[1]:
+        hot = (("axis", params["axis"]), ("classes", shapes[0][params["axis"]]))
+        y = Apply("one_hot", (y,), hot)
     softmax = Apply("softmax", (z,), tuple(sorted(params.items())))
     axis = (("axis", params["axis"]), ("keepdims", False))
-    return Term(Factor(Fraction(-1)), Apply("sum", (Apply("mul", (y, Apply("log", (softmax,)))),), axis))
+    return Term(MINUS, Apply("sum", (Apply("mul", (y, Apply("log", (softmax,)))),), axis))
 
 
 def _binary_cross_entropy(terms: list[Term], _params: Any, _shapes: Any) -> Term | None:
@@ -304,12 +391,12 @@ def _binary_cross_entropy(terms: list[Term], _params: Any, _shapes: Any) -> Term
     p = Apply("sigmoid", (z,))
     one = Apply("mul", (y, Apply("log", (p,))))
     other = Apply("mul", (Apply("sub", (ONE, y)), Apply("log", (Apply("sub", (ONE, p)),))))
-    return Term(Factor(Fraction(-1)), Apply("add", (one, other)))
+    return Term(MINUS, Apply("add", (one, other)))
 
 
 SPECIAL = {
-    "add": _add,
-    "sub": lambda terms, params, shapes: _add(terms, params, shapes, -1),
+    "add": added,
+    "sub": lambda terms, params, shapes: added(terms, params, shapes, -1),
     "mul": _mul,
     "div": _div,
     "pow": _pow,
@@ -318,6 +405,8 @@ SPECIAL = {
     "reshape": _reshape,
     "sum": _sum,
     "transpose": _transpose,
+    "swapaxes": _transpose,
+    "matmul": _matmul,
     "softmax_cross_entropy": _cross_entropy,
     "sigmoid_cross_entropy": _binary_cross_entropy,
 }
@@ -331,8 +420,13 @@ def as_tree(term: Term) -> Expression:
     factor, tree = term.factor, term.tree
     if factor == Factor():
         return tree
+    match tree:
+        case Apply("broadcast_to", (Number() as inner,), params):
+            return Apply("broadcast_to", (as_tree(Term(factor, inner)),), params)
+    if not factor.number:
+        return Number(0)
     if factor.number < 0:
-        size = factor * Factor(Fraction(-1))
+        size = factor * MINUS
         if term.pure or size == Factor():
             return Apply("neg", (as_tree(Term(size, tree)),))
         return Apply("mul", (Apply("neg", (as_tree(number_term(size)),)), tree))
@@ -343,10 +437,10 @@ def as_tree(term: Term) -> Expression:
     whole = factor.number.numerator if fraction else factor.number
     above = [Number(whole)] * (whole != 1) + above
     if term.pure:
-        return _quotient(_joined(above), below)
+        return _quotient(joined(above), below)
     if not above and isinstance(tree, Apply) and tree.op in ("add", "sub"):
         return _quotient(tree, below)
-    return Apply("mul", (_quotient(_joined(above), below), tree))
+    return Apply("mul", (_quotient(joined(above), below), tree))
 
 
 def _product(factor: Factor, sign: int) -> list[Expression]:
@@ -361,7 +455,8 @@ def _product(factor: Factor, sign: int) -> list[Expression]:
     return found
 
 
-def _joined(parts: Sequence[Expression]) -> Expression:
+def joined(parts: Sequence[Expression]) -> Expression:
+    """Return the product of formulas, element by element."""
     whole: Expression = parts[0] if parts else ONE
     for part in parts[1:]:
         whole = Apply("mul", (whole, part))
@@ -369,14 +464,7 @@ def _joined(parts: Sequence[Expression]) -> Expression:
 
 
 def _quotient(above: Expression, below: Sequence[Expression]) -> Expression:
-    return Apply("div", (above, _joined(below))) if below else above
-
-
-def _plain(value: Any) -> Any:
-    """Return a parameter as something that can be compared and hashed."""
-    if isinstance(value, list | tuple):
-        return tuple(_plain(x) for x in value)
-    return value if isinstance(value, str | int | float | type(None) | np.dtype) else setting(value)
+    return Apply("div", (above, joined(below))) if below else above
 
 
 def size_of(tree: Expression) -> int:
@@ -384,4 +472,6 @@ def size_of(tree: Expression) -> int:
     return sum(1 for _ in parts_of(tree))
 
 
-__all__ = ["Factor", "Term", "applied", "as_tree", "factor_of", "number_term", "size_of"]
+def is_long(tree: Expression) -> bool:
+    """Whether a formula is too long for one line."""
+    return size_of(tree) > LIMIT or len(write(tree)) > 3 * LIMIT

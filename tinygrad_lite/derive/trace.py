@@ -14,8 +14,9 @@ from ..autodiff import gradients
 from ..graph import Graph, capture, graph_of, identity
 from ..modelgraph import Inputs, untouched
 from ..nn import Module
-from ..op import EVERYTHING, recording
+from ..op import EVERYTHING, apply, recording
 from ..tensor import Tensor
+from .expression import hashable
 
 # Sizes to run at: prime, so that 2/(h m) can be read off a number, and larger than numbers that mean themselves.
 PRIMES = [p for p in range(23, 400) if all(p % q for q in range(2, p))]
@@ -27,7 +28,7 @@ class Trace:
 
     `slopes` has the position of ∂J/∂v for the position of v; `seed` is that of the gradient 1 it starts with.  `sizes` are
     the names of the sizes that stand for themselves in the shapes, with their values; `real` those of the model, where a
-    name without a value is that of the samples.
+    name without a value is that of the samples; `axes` the names of the axes of what is annotated.
     """
 
     graph: Graph
@@ -37,6 +38,7 @@ class Trace:
     seed: int
     sizes: dict[str, int]
     real: dict[str, int]
+    axes: dict[str, list[str]]
 
 
 def traces(model: Module) -> list[Trace]:
@@ -70,21 +72,23 @@ def traces(model: Module) -> list[Trace]:
 def _trace(model: Module, inputs: Inputs, sizes: Mapping[str, int], real: dict[str, int]) -> Trace:
     """Run the loss and its gradients at some sizes."""
     with untouched(model), np.errstate(all="ignore"):
-        given = inputs.made_up(sizes)
+        given = _named(inputs.made_up(sizes))
         graph = capture(inputs.method, **given)
         if labels := _labels(graph, given):
-            given |= labels
+            given |= _named(labels)
             graph = capture(inputs.method, **given)
         forward = None
         if inputs.method != model.forward:
             wanted = {name: x for name, x in given.items() if name in _arguments(model)}
-            forward = capture(model.forward, **wanted) if set(_arguments(model)) <= set(wanted) else None
+            forward = merged(capture(model.forward, **wanted)) if set(_arguments(model)) <= set(wanted) else None
+        graph = merged(graph)
         J = graph.vertices[graph.outputs[0]].tensor
         if J is None or J.size != 1 or not J.requires_grad:
             shape = graph.vertices[graph.outputs[0]].shape
+            reason = f"it has shape {shape}" if np.prod(shape) != 1 else "none that requires a gradient enters it"
             raise TypeError(
                 f"{type(model).__name__}.{inputs.method.__name__} must return one number that depends on parameters, to be "
-                f"differentiated, but it has shape {shape}; write a method loss(self, X, Y) that returns their mean loss"
+                f"differentiated, but {reason}; write a method loss(self, X, Y) that returns their mean loss"
             )
         smooth = [v.tensor for v in graph.vertices if v.requires_grad and v.tensor is not None]
         with recording(EVERYTHING):
@@ -94,7 +98,39 @@ def _trace(model: Module, inputs: Inputs, sizes: Mapping[str, int], real: dict[s
     whole = graph_of(J, seed, *smooth, *slopes, names=names)
     loss, start, *rest = whole.outputs
     found = dict(zip(rest[: len(smooth)], rest[len(smooth) :], strict=True))
-    return Trace(whole, forward, found, loss, start, dict(sizes), real)
+    return Trace(whole, forward, found, loss, start, dict(sizes), real, inputs.parameters | inputs.axes)
+
+
+def _named(given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Give inputs the names of their arguments, which the code may give to other tensors, too."""
+    for name, x in given.items():
+        x.name = name
+    return given
+
+
+def merged(graph: Graph) -> Graph:
+    """Return a graph in which nothing is computed twice, so that what is the same has one name and one gradient."""
+    made: list[Any] = []
+    first: list[int] = []  # the position of the first that is the same
+    known: dict[Any, int] = {}
+    names: dict[int, str] = {}
+    with recording(EVERYTHING):
+        for i, vertex in enumerate(graph.vertices):
+            key: Any = i
+            if vertex.kind == "number":
+                key = (type(vertex.value), vertex.value)
+            elif vertex.op is not None:
+                key = (vertex.op.name, tuple(first[j] for j in vertex.inputs), hashable(dict(vertex.params)))
+            first.append(known.setdefault(key, i))
+            if first[i] != i:
+                made.append(made[first[i]])
+            elif vertex.op is None:
+                made.append(vertex.value if vertex.tensor is None else vertex.tensor)
+            else:
+                made.append(apply(vertex.op, [made[j] for j in vertex.inputs], dict(vertex.params)))
+            if vertex.name is not None:
+                names.setdefault(identity(made[i]), vertex.name)
+    return graph_of(*(made[i] for i in graph.outputs), names=names)
 
 
 def _labels(graph: Graph, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
