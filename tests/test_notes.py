@@ -380,6 +380,114 @@ def test_a_path_or_no_model_is_refused():
             check(FORWARD, model)
 
 
+# --- other people's notes: right as they stand; with one change, that line alone is wrong ------------------------------
+
+PEOPLE = {
+    "cs231n": (
+        "h1 = np.maximum(0, X.dot(W1) + b1)\nscores = h1.dot(W2) + b2\nexp_scores = np.exp(scores)\n"
+        "probs = exp_scores / np.sum(exp_scores, axis=1, keepdims=True)\ndscores = (probs - Y) / N\n"
+        "dW2 = h1.T.dot(dscores)\ndb2 = np.sum(dscores, axis=0)\ndh1 = dscores.dot(W2.T)\ndz1 = dh1 * (h1 > 0)\n"
+        "dW1 = X.T.dot(dz1)\nW1 -= 0.01 * dW1",
+        [("dscores.dot(W2.T)", "dscores.dot(W2)"), ("h1 > 0", "h1 < 0")],
+    ),
+    "Bishop": (
+        "$A_1 = W_1 X$\n$H = \\tanh(A_1)$\n$\\hat Y = W_2 H$\n$E = \\frac{1}{2} \\sum (\\hat Y - T)^2$\n"
+        "$\\delta_2 = \\hat Y - T$\n$\\delta_1 = (1 - H^2) \\odot (W_2^T \\delta_2)$\n"
+        "$\\frac{\\partial E}{\\partial W_1} = \\delta_1 X^T$",
+        [("1 - H^2", "1 + H^2")],
+    ),
+    "one sample, other letters": (
+        "h = φ(W x + b), φ = tanh\no = V h + c\np = softmax(o)\nL = -Σ y log p\ndo = p - y\ndV = do h^T\ndc = do\n"
+        "dh = V^T do\ndz = dh ⊙ (1 - h²)\ndW = dz x^T",
+        [("dh = V^T do", "dh = V do")],
+    ),
+    "letters for layers": (
+        "$h = \\mathrm{relu}(W^{(h)} x + b^{(h)})$, $o = \\mathrm{softmax}(W^{(o)} h + b^{(o)})$\n\n"
+        "$\\delta^{(o)} = o - y$\n\n$\\delta^{(h)} = (W^{(o)})^T \\delta^{(o)} \\odot \\mathbf 1[h > 0]$\n\n"
+        "$\\nabla W^{(h)} = \\delta^{(h)} x^T$",
+        [("(W^{(o)})^T", "W^{(o)}")],
+    ),
+    "capital theta": (
+        "$a_1 = \\tanh(\\Theta_1 x + b_1)$\n$a_2 = \\sigma(\\Theta_2 a_1 + b_2)$\n$\\delta_2 = a_2 - y$\n"
+        "$\\delta_1 = \\Theta_2^T \\delta_2 .* (1 - a_1^2)$\n$d\\Theta_1 = \\frac{1}{m} \\delta_1 x^T$",
+        [(r"\Theta_2^T \delta_2", r"\Theta_1^T \delta_2")],
+    ),
+    "the layer l": (
+        "For $l = 1, \\dots, L$:\n$$Z^{[l]} = W^{[l]} A^{[l-1]} + b^{[l]}$$\n$$A^{[l]} = g^{[l]}(Z^{[l]})$$\n"
+        "$$dZ^{[L]} = A^{[L]} - Y$$\n$$dA^{[l]} = W^{[l+1]T} dZ^{[l+1]}$$\n"
+        "$$dZ^{[l]} = dA^{[l]} * g^{[l]\\prime}(Z^{[l]})$$\n$$W^{[l]} := W^{[l]} - \\alpha\\, dW^{[l]}$$",
+        [("W^{[l+1]T}", "W^{[l+1]}"), ("dW^{[l]}$$", "dW^{[l-1]}$$")],
+    ),
+    "a name of its own for an error": (
+        "$Z = X W + b$, $\\hat Y = \\mathrm{softmax}(Z)$\n\n$G = \\frac{1}{m}(\\hat Y - Y)$\n\n$\\nabla_W J = X^\\top G$\n\n"
+        "$\\nabla_b J = \\mathbf{1}^\\top G$",
+        [(r"(\hat Y - Y)", r"(Y - \hat Y)"), (r"X^\top G", "X G")],
+    ),
+    "bars": (
+        "$Z_1 = W_1 X$, $A_1 = \\tanh(Z_1)$, $Z_2 = W_2 A_1$, $J = \\frac12\\|Z_2 - Y\\|^2$\n\n$\\bar Z_2 = Z_2 - Y$\n\n"
+        "$\\bar A_1 = W_2^T \\bar Z_2$\n\n$\\bar W_2 = \\bar Z_2 A_1^T$",
+        [(r"\bar W_2 = \bar Z_2", r"\bar W_2 = 2 \bar Z_2")],
+    ),
+    "numbers": (
+        "z = w x + b\nŷ = σ(z)\nL = (1/2)(ŷ − y)²\ndL/dz = (ŷ − y) ŷ (1 − ŷ)\ndL/dw = dL/dz · x\nΔw = −η dL/dz · x",
+        [("(1 − ŷ)", "(1 + ŷ)"), ("Δw = −η", "Δw = η")],
+    ),
+    "one product is a star, one a circle": (
+        "z1 = W1*x + b1\na1 = tanh(z1)\nz2 = W2*a1 + b2\na2 = softmax(z2)\ndz2 = a2 - y\ndz1 = (W2^T * dz2) ∘ (1 - a1^2)",
+        [("1 - a1^2", "1 - a1")],
+    ),
+    "in two columns": (
+        "Z1 = W1 X + b1                  dZ1 = W2ᵀ dZ2 ⊙ (1 − A1²)\nA1 = tanh(Z1)                   dW1 = 1/m dZ1 Xᵀ\n"
+        "Z2 = W2 A1 + b2                 dZ2 = A2 − Y\nA2 = 1/(1 + e^{-Z2})            dW2 = 1/m dZ2 A1ᵀ",
+        [("1 − A1²", "1 − A2²"), ("1/m dZ1", "dZ1")],
+    ),
+    "scanned letter by letter": (
+        "$$Z ^ { [ 1 ] } = W ^ { [ 1 ] } X$$\n$$A ^ { [ 1 ] } = \\mathrm { s o f t m a x } ( Z ^ { [ 1 ] } )$$\n"
+        "$$d W ^ { [ 1 ] } = \\frac { 1 } { m } d Z ^ { [ 1 ] } X ^ { T }$$",
+        [("X ^ { T }", "X")],
+    ),
+    "forward equations": (
+        FORWARD + BACKWARD,
+        [("A1 = ReLU", "A2 = ReLU"), ("A2 = softmax", "A1 = softmax"), ("Z2 = W2 A1", "Z1 = W2 A1")],
+    ),
+    "a loss": (
+        "z = X w + b\nJ = 1/(2m) Σ (z - y)^2\ndz = (z - y)/m\ndw = X^T dz\nw := w - α dw",
+        [("J = 1/(2m)", "J = 2·1/(2m)"), ("dz = (z", "dz = 2 (z")],
+    ),
+    "letters for sizes": (
+        "x: (B, D), W: (D, C), b: (1, C)\n\ns = x W + b    (B, C)\np = softmax(s)    (B, C)\nds = (p − y)/B    (B, C)\n"
+        "dW = xᵀ ds    (D, C)",
+        [("W: (D, C)", "W: (C, D)"), ("dW = xᵀ ds    (D, C)", "dW = xᵀ ds    (C, D)"), ("xᵀ ds", "ds xᵀ")],
+    ),
+    "an error named as the activation": (
+        "hidden = tanh(W1 @ x + b1)\noutput = sigmoid(W2 @ hidden + b2)\nd_output = output - y\n"
+        "dW2 = d_output @ hidden.T / m\nd_hidden = (W2.T @ d_output) * (1 - hidden**2)\ndW1 = d_hidden @ x.T / m",
+        [("d_hidden @ x.T / m", "d_hidden @ x.T")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_the_notes_of_other_people(name):
+    page, mistakes = PEOPLE[name]
+    assert [row for row in check(page).rows if row.verdict not in FINE] == []
+    for old, new in mistakes:
+        wrong = page.replace(old, new, 1)
+        bad = [row for row in check(wrong).rows if row.verdict not in FINE]
+        assert [(row.verdict, row.line) for row in bad] == [("wrong", page[: page.index(old)].count("\n") + 1)], wrong
+        (row,) = bad
+        mended = wrong[: row.end - len(row.text)] + row.fix + wrong[row.end :]
+        assert "×" in row.fix or check(mended).ok, mended
+
+
+@pytest.mark.parametrize("line", ["z = X ?? w + b", "W = W - α vW", "db = 1/m foo(dZ)"])
+def test_what_is_read_in_part_is_not_judged(line):
+    page = f"Z = X W + b\nA = σ(Z)\n{line}\ndZ = A - Y\ndW = 1/m X^T dZ"
+    found = {row.line: row.verdict for row in check(page).rows}
+    assert found[3] == "not_understood"
+    assert {*found.values()} <= {*FINE, "not_understood"}
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 

@@ -135,7 +135,8 @@ def _row(item: Item, verdict: Verdict, page: Page, judge: Judge | None) -> Row:
     assert item.statement is not None
     fix = None
     if verdict.fix is not None and verdict.verdict == WRONG and judge is not None:
-        speller = Speller(item.text, page.text, "\n".join(i.text for i in page.items if i.statement is not None))
+        speller = Speller(item.text, page.text, "\n".join(i.text for i in page.items if i.statement is not None),
+                          axis=0 if judge.network.rows else 1)  # fmt: skip
         ways = (speller(*verdict.fix, update=is_update(item.statement), plain=plain) for plain in (False, True))
         fix = next((way for way in ways if _holds(way, item, verdict.fix[0], page, judge)), None)
     shown = as_read(item.statement)

@@ -8,88 +8,57 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from html import unescape
 from itertools import accumulate
 from typing import NamedTuple
 
 from .grammar import canonical, formula, parsed
-from .spelling import EXTENT, SIZE, TIMES, WIDE, NotUnderstood, is_symbolic
+from .mask import COMMON, ENGLISH, ENVIRONMENT, EQUALS, FORMULA, ROWS, WORD, WRAPPED, blanked
+from .spelling import EXTENT, NotUnderstood, is_symbolic
+from .stated import BLOCK, TRIPLE, downwards, stated_in, taken_out
 from .statement import Item, Size
 
-_ROWS = r"(?:align(?:ed|at|edat)?|gather(?:ed)?|split|eqnarray|equation|multline|[dr]?cases|array|[bpvBV]?matrix)\*?"
-_EQUALS = re.compile(r":=|≔|←|\\leftarrow|\\gets|[-+]=|(?<![<>!=:])=(?![=>])")
-_WORD = r"[A-Za-zÀ-ÖØ-öø-ÿ]+(?:_[A-Za-z]+)*"
-_WRAPPED = r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|[hm]box|operatorname\*?)\s*\{(?P<inside>[^{}$]*)\}"
 _TOKEN = re.compile(
-    rf"(?P<env>\\begin\s*\{{{_ROWS}\}})"
-    r"|(?P<gap>(?<!\s)(?:\t|\s\s)\s{0,9}(?=\\?[A-Za-zδ∂Ａ-ｚ][^\s=]{0,25}\s{0,9}(?::?=|≔|←)))"
-    r"|(?P<cut>\\(?:label|tag\*?|color|[hv]space\*?)\s*\{[^{}]*\})"
+    rf"(?P<env>\\begin\s*\{{{ROWS}\}})"
+    r"|(?P<gap>(?<!\s)(?:\t|\s\s)\s{0,60}(?=\\?[A-Za-zδ∂Ａ-ｚ][^\s=]{0,25}\s{0,9}(?::?=|≔|←)))"
     r"|(?P<script>[_^]\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?\w+)|<(su[bp])>[^<>\n]{0,40}</su[bp]>)"
     r"|(?P<entry>\w+\[['\"]\w+['\"]\])|(?P<choice>if\s[^\n,;$]{1,60}?[<>≤≥][^\n,;$]{1,60}?\selse(?![a-z]))"
-    rf"|(?P<wrapped>{_WRAPPED})"
-    r"|(?P<size>(?<![\w.])(?:\d+|[mnh])\s*[xX]\s*(?:\d+|[mnh]\b))"
+    rf"|(?P<wrapped>{WRAPPED})"
     r"|(?P<divider>\\(?:q?quad|(?:long|Long)?[rR]ightarrow|to|implies|[dD]ownarrow|uparrow|therefore|because|[lc]?dots|"
-    r"Leftrightarrow|iff|leadsto|mapsto|propto|approx|sim|forall)(?![a-zA-Z])|[→⇒⟹⟶↦↓↑↳∴∵…;#$~≈∝?!\"“”]|\.\.\.|--+|=>|->"
+    r"Leftrightarrow|iff|leadsto|mapsto|propto|approx|sim|forall)(?![a-zA-Z])|[→⇒⟹⟶↦↓↑↳∴∵…;#$~≈∝\"“”]|\.\.\.|--+|=>|->"
+    r"|[?!](?=\s*$|\s+\w*[a-zA-Z]{2}|[\"”)$])"
     r"|//|[.](?=\s|$)|:(?!=)|(?<![A-Za-z])(?:i\. ?e|e\. ?g|w\.r\.t|s\.t)\.?(?![A-Za-z])|\d+(?:st|nd|rd|th)\b)"
     r"|(?P<comma>,)"
-    rf"|(?P<equals>{_EQUALS.pattern})"
+    rf"|(?P<equals>{EQUALS.pattern})"
     r"|(?P<open>\\?[(\[{])|(?P<close>\\?[)\]}])|(?P<command>\\[A-Za-z]+|\\[^=\w])"
-    rf"|(?P<word>{_WORD})|(?P<bar>\|)"
+    rf"|(?P<word>{WORD})|(?P<bar>\|)"
 )
-_ENGLISH = re.compile(
-    r"where|step|power|sign|mean|norm|identity|min|max|dot|square|transpose|multiply|outer|true|false|none|self|float|dim|"
-    r"activation|act|loss|cost|int|bool",
-    re.IGNORECASE,
-)
-_ARROWED = re.compile(rf"(?:(?:[⇒→⟹]|=>|->|\\[rR]ightarrow|\\implies|\\to)\s*)?{SIZE.pattern}")
 _NUMBERING = re.compile(r"[\s.…]{0,9}(?:(?<=[\s.…])|^)\((?:[ivxIVX_]+|\d{1,2}(?:\.\d+)?|[a-e]|\*)\)\s*$")
-_NUMBERED = re.compile(r"(?<=[\s.…])\(\d{1,2}\)(?=\s*(?:\$\$|\\\]|\\\\|\n|$))")
-_MARKER = re.compile(r"\s*(?:(?:[-*+>•·]|#+|\d{1,2}[.)](?!\d)|\([ivx\d]{1,4}\)|[ivx]{1,4}\)|[①-⑳])\s+)*")
+_MARKER = re.compile(r"\s*(?:(?:[-*+>•·]|#+|\d{1,2}[.)](?!\d)|\([ivx\d]{1,4}\)|[ivx]{1,4}\)|\(?[a-k]\)|[①-⑳])\s+)*")
 _PREFIX = r"(?:d|δ|∂|∇|\\delta\s*|\\partial\s*|\\nabla\s*)"
 _STRONG = re.compile(
     rf"{_PREFIX}[A-Za-zŷ\\_{{]|δ|\\delta|[A-Za-z]\s*[\^_]?[\[({{]*\d|[A-Za-z]<su[bp]>|[WZAbX]\s*[_^]|[₀-₉⁰-⁹Ａ-ｚ]"
 )
 _BIAS = re.compile(rf"[\W_]*{_PREFIX}?\s*[bB](?![A-Za-z])")
-_RANGE = re.compile(r"\b(?:for|für|pour|each|every|all)\W{1,5}[a-z]\s*=\s*\w+$")
-_BLOCK = re.compile(r"\\begin\s*\{(?:[bpvBV]?matrix|array)\*?\}")
+_RANGE = re.compile(
+    r"\b(?:for|für|pour|para|per|dla|each|every|all)\W{1,5}[a-z]\s*=\s*\w+(?:\s*[-+]\s*1)?$", re.IGNORECASE
+)
 _FENCE = re.compile(r"\s*(```|~~~)\s*(\w*)")
-_LONE = re.compile(r"(?:(?<=\s\s)|(?<=&)|^)\s*\((\d+|[mnh]|inputs|hidden|classes|features|outputs)\)\s*$")
-_IN_BRACKETS = re.compile(
-    rf"(?<![/*\w·])\s*[\[(]\s*({EXTENT})\s*(?:\\times|[x×X]|,(?=\s*(?:\d+|[mnh]\b)))\s*({EXTENT})\s*[\])]"
-)
-_TRAILING = re.compile(rf"(?<=[\w)\]}}ᵀ⊤])(?:\s*&+\s*|\s+)(\d+|[mnh])\s*(?:\\times|[x×])\s*({EXTENT})\s*$")
-_BELOW = re.compile(rf"^\s*_\s*\{{?({EXTENT}){TIMES}({EXTENT})\}}?")
-_REAL = re.compile(
-    rf"(?:\\in|∈)\s*(?:\\mathbb\s*\{{?\s*R\s*\}}?|ℝ|R)\s*\^\s*\{{?\s*\(?({EXTENT})(?:{TIMES}({EXTENT}))?\)?\s*\}}?"
-)
-_SHAPE = re.compile(
-    rf"(?:\.shape\s*(?:==?|:)?|\bshape\s*(?:of\s+\S+\s*)?(?:is|=|:)?)\s*[\[(]\s*({EXTENT})\s*(?:,|{TIMES})\s*({EXTENT})"
-    r"\s*[\])]"
-)
-_TUPLE = re.compile(rf"^\s*[\[(]\s*({EXTENT})\s*,\s*({EXTENT})\s*[\])]\s*$")
-_TRIPLE = re.compile(rf"(?<![\w.]){EXTENT}(?:{TIMES}{EXTENT}){{2,9}}(?!\w)")
 _TABLE = re.compile(r"[^\n]*\d[^\n]*\n[ \t]*[x×X](?:[ \t&]+[x×X])*[ \t]*\n[^\n]*")
-_ENVIRONMENT = re.compile(
-    rf"(?P<begin>\\begin\s*\{{(?P<name>{_ROWS})\}}(?:\s*\{{[^{{}}]*\}})?)"
-    r"(?P<rows>(?:(?!\\begin\s*\{(?P=name)\}).){0,4000}?)(?P<end>\\end\s*\{(?P=name)\})",
-    flags=re.S,
-)
-_DISPLAY = re.compile(
-    rf"\$\$(?:(?!\n\n|\$\$).){{0,4000}}\$\$|\\\[(?:(?!\n\n|\\[\[\]]).){{0,4000}}\\\]|{_ENVIRONMENT.pattern}", flags=re.S
-)
 _UNREAD = re.compile(
     r"(?:^|(?<=[\s:,;]))(?P<left>[A-Za-z_]\w{0,30})[ \t]{0,9}(?::=|←|=)[ \t]{0,9}"
     r"(?P<right>(?![ \t])(?=[^\n=;,$]{0,99}[A-Za-z])(?:[^\n=←;$,. \t]|[., \t](?=[^\s=←;$])){1,200})"
 )
-_NAMED = re.compile(r"([^\s$]{1,20})\s*\$?\s*:\s*\$?$")
+_NAMED = re.compile(
+    r"([^\s$]{1,20})\s*\$?\s*(?::|(?<=\s)(?:is|has|ist|est|es|è))\s*\$?$"
+    r"|(?<=[a-z]{3}\s)\$?([^\s$]{1,20})\s+of (?:size|shape)\s*\$?$"
+)
 _LEAD = re.compile(r"(?:(?:\d+[.)]?|(?i:relu|softmax|sigmoid|tanh|sum|log|max|exp)|[a-z])[ \t]+)+(?=[^\s=:←])")
-_LEFTOVER = re.compile(r"(?:\s|&|\||\\\\|\\right\s*[\])}|.]?|\\,|\\;|[\])}.,:·•](?=\s|\\|$|[A-Za-z_]))+")
+_LEFTOVER = re.compile(r"(?:\s|&|\\ |\||\\\\|\\right\s*[\])}|.]?|\\,|\\;|[\])}.,:·•](?=\s|\\|$|[A-Za-z_]))+")
 _BUILT = re.compile(r"\\d?frac|\\sum|\\begin")
 _CASES = re.compile(r"\\begin\s*\{[dr]?cases\}(.*?)\\end\s*\{[dr]?cases\}", flags=re.S)
 _CONDITION = r"\b(?:if|for|when|otherwise|else)\b"
-
 _UNFINISHED = "the right side is missing"
 _HEADLESS = "the left side is missing"
 _LOOSE = "there is no equals sign: nothing to hold it against"
@@ -111,7 +80,7 @@ def read(text: str) -> list[Item]:
     >>> [item.statement for item in read("First $A_0 = X$ (784×m), then\n\n    Z1 = A0")][0]
     Statement(target='A0', sides=(Name(text='X', scalar=False),), update=False)
     """
-    masked = _masked(text)
+    masked = blanked(text)
     lines = [match.end() for match in re.finditer("\n", text)]
     items: list[Item] = []
     for stretch in _stretches(masked):
@@ -156,95 +125,6 @@ def _joined(masked: str, item: Item, following: Item) -> Item | None:
     return replace(whole, end=following.end, sizes=item.sizes + sizes)
 
 
-def _blank(match: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", match[0])
-
-
-_NESTED = r"[^{}\n]*(?:\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}[^{}\n]*)*"
-_MASKS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
-    (re.compile(r"<!--.{0,2000}?-->|</?(?!su[bp]>)\w+[^<>\n]{0,100}>", re.S), _blank),
-    (re.compile(r"<-{1,2}(?=\s)"), lambda m: "←".rjust(len(m[0]))),
-    (re.compile(r"&[A-Za-z]{2,8};"), lambda m: unescape(m[0]).ljust(len(m[0]))),
-    (re.compile(r"\\(?:nonumber|displaystyle|centering)(?![a-z])"), _blank),
-    (re.compile(rf"\\(?:boxed|underline|fbox|colorbox)\s*\{{({_NESTED})\}}"), lambda m: f"{m[1]} ".rjust(len(m[0]))),
-    (re.compile(r"\\(?:overset|stackrel)\s*\{[^{}]*\}\s*\{\s*=\s*\}"), lambda m: "=".rjust(len(m[0]))),
-    (re.compile(r"(?<!\\)(?:\\\\)*(\\[()])"), lambda m: m[0][:-2] + (" $" if m[1] == "\\(" else "$ ")),
-    (re.compile(r"\$([ \t]*:?=[ \t]*)\$"), lambda m: f" {m[1]} "),  # $Z$ = $W X$ is one formula
-    (re.compile(r"(?<!`)`(?!`)|(?<![\w)\]}])\*\*(?=\S)|(?<=\S)\*\*(?=[\s.,;:]|$)"), _blank),
-]
-
-
-def _masked(text: str) -> str:
-    """Return the page with what only decorates blanked out, each sign in its place, and rows between ‹ and ›."""
-    text = re.sub("[‹›¦]", " ", text)
-    for pattern, new in _MASKS:
-        text = pattern.sub(new, text)
-    text = _NUMBERED.sub(_blank, text) if "(1)" in _NUMBERED.findall(text) else text
-    return _worded(_DISPLAY.sub(_displayed, text).replace("¦", "\\"))
-
-
-_COMMON = "(?:hidden|out|(?:output|score|logit|prob|pred|prediction|error|gradient|target|label|input)s?|weights)"
-_DEFINED = re.compile(rf"(?<![\w\\.'\"])({_WORD})[\d_^{{}}\[\]]*\s*(?::?=|←)\s*(?!=)([^\n=←;#$]{{1,300}})")
-_FORMULA = re.compile(r"[WXAZYHb]\d|[\^@+*/⊙∘·]|[\w}]\(|\s-\s|[WX] ?[XAHWx]\b")
-
-
-def _worded(masked: str) -> str:
-    """Spell the words that equations of the page define, such as hidden = tanh(X W1 + b1), in letters of names."""
-    defined, words, before = _DEFINED.findall(masked), set[str](), -1
-    while before < len(words):
-        before = len(words)
-        for word, side in defined:
-            base = word[1:] if re.fullmatch(f"d{_COMMON}", word) else word
-            for part in (
-                []
-                if base[0] in "dD" or is_symbolic(word) or _ENGLISH.fullmatch(word)
-                else [side, re.split(r",\s|\s\(|\s\s|\.\s", side)[0]]
-            ):
-                inner = re.findall(rf"(?<![\\A-Za-z_]){_WORD}", part)
-                if inner and all(is_symbolic(w) or {w, w[1:]} & words for w in inner) and _FORMULA.search(part):
-                    words |= {base}
-    uses = re.compile(
-        rf"(?<![A-Za-z\d_\\])(?<!_\{{)(?<!_\\text\{{)(d|(?:delta|grad|d)_)?({'|'.join(sorted(words, key=len)[::-1])})"
-        r"(?![A-Za-z]|_[a-zA-Z]|\s*[x×]\s|\s*\\times)([ \t][A-Za-z_]+)?"
-    )
-
-    def spelt(match: re.Match[str]) -> str:
-        after = re.sub("^(?:delta|grad|d)_", "", (match[3] or "").strip())
-        if len(after) > 1 and not is_symbolic(after) and not {after, after[1:]} & words:
-            return match[0]  # the hidden layer
-        return f"{match[1] or ''}{match[2].translate(WIDE)}{uses.sub(spelt, match[3] or '')}"
-
-    masked = uses.sub(spelt, masked) if words else masked
-    if any(word == "h" and _FORMULA.search(side) for word, side in defined):  # then h (p - y) is a product
-        masked = re.sub(r"(?<![A-Za-ce-z\\])h(?=(?:\d|[_^][\[{(\d\])}]{1,6})?\s?\()", "h".translate(WIDE), masked)
-    return masked
-
-
-def _displayed(match: re.Match[str]) -> str:
-    """Put a display formula on one line, its rows apart."""
-    text = match[0].replace("\n", " ")
-    line = match.string[match.string.rfind("\n", 0, match.start()) + 1 : match.start()]
-    if line.count("$") % 2 and (_EQUALS.search(line) or not _EQUALS.search(re.sub(r"[_^]\s*\{[^{}]*\}", "", text))):
-        return text  # a matrix in a line
-    if not match["name"]:
-        return f"›‹{_rows(text[2:-2])}› "
-    rows, found, rest = _rows(text).rpartition("›‹")
-    return rows + "› " * bool(found) + rest
-
-
-def _rows(text: str) -> str:
-    r"""Split at the \\ of environments that list equations; \\ in matrices and definitions stays."""
-
-    def listed(match: re.Match[str]) -> str:
-        defines = re.search(r"=\s*(?:\\left)?\s*\\?[{\[(.|]?\s*$", text[: match.start()])
-        equals = _EQUALS.search(re.sub(r"[_^]\s*\{[^{}]*\}", "", match["rows"]))
-        if defines or "matrix" in match["name"] or not equals:
-            return match[0].replace("\\\\", "¦¦")
-        return "›‹".ljust(len(match["begin"])) + _rows(match["rows"]) + "›‹".ljust(len(match["end"]))
-
-    return _ENVIRONMENT.sub(listed, text).replace("\\\\", "›‹")
-
-
 def _stretches(masked: str) -> Iterator[_Span]:
     """Cut a page into lines, and the rows of display formulas."""
     at, fence = 0, ""
@@ -252,25 +132,13 @@ def _stretches(masked: str) -> Iterator[_Span]:
         end = end if (end := masked.find("\n", at)) >= 0 else len(masked)
         if mark := _FENCE.match(masked, at, end):
             fence = "" if fence else mark[2] or "text"
-        elif not fence and (table := _TABLE.match(masked, at)) and _columns(table[0].split("\n")):
+        elif not fence and (table := _TABLE.match(masked, at)) and downwards(table[0].split("\n")):
             end = table.end()
             yield _Span(at, end)
         else:
             for row in re.compile("(‹?)([^‹›\n]+)").finditer(masked, at, end):
                 yield _Span(*row.span(2), bool(row[1]) or fence == "math", fence not in ("", "math"))
         at = end + 1
-
-
-def _columns(lines: list[str], separator: str | None = None) -> list[Size]:
-    """Read sizes that are written downwards, one a column."""
-    rows = [[cell.strip() for cell in line.split(separator)] for line in lines]
-    if len(rows) != 3 or not rows[1] or len({len(row) for row in rows}) > 1:
-        return []
-    firsts = [re.split(r"\\Rightarrow|⇒|→|\\rightarrow", cell)[0].strip() for cell in rows[0]]
-    extents = all(re.fullmatch(EXTENT, cell) for cell in firsts + rows[2])
-    if not extents or not all(re.fullmatch(r"\\times|[x×X]", cell) for cell in rows[1]):
-        return []
-    return [Size(a, b, f"{a} {sign} {b}") for a, sign, b in zip(firsts, rows[1], rows[2], strict=True)]
 
 
 def _pieces(masked: str, stretch: _Span) -> tuple[list[_Span], int]:
@@ -285,12 +153,12 @@ def _pieces(masked: str, stretch: _Span) -> tuple[list[_Span], int]:
         at, word, cut = match.end(), match[0], False
         match match.lastgroup:
             case "env":
-                inner = _ENVIRONMENT.match(masked, match.start(), end)
-                content = re.sub(rf"{_WRAPPED}|\\\w+|\{{\w+\}}", " ", inner["rows"] if inner else "")
+                inner = ENVIRONMENT.match(masked, match.start(), end)
+                content = re.sub(rf"{WRAPPED}|\\\w+|\{{\w+\}}", " ", inner["rows"] if inner else "")
                 at, cut = inner.end() if inner else at, not re.search(r"[=×x\d<>&]", content)
             case "wrapped":
                 inside = re.sub(r"\\_|(?<=one)-(?=hot)", "_", match["inside"])
-                names = re.findall(_WORD, inside)
+                names = re.findall(WORD, inside)
                 cut = "." in inside or not re.search(r"[\dA-Za-zＡ-ｚ]", inside) or not all(map(is_symbolic, names))
                 cut &= not (equals and _belongs(masked, begin, match, end))
                 words += len(names) * cut
@@ -300,7 +168,7 @@ def _pieces(masked: str, stretch: _Span) -> tuple[list[_Span], int]:
                 words += cut
             case "gap":
                 cut = equals and not depth
-            case "cut" | "divider":
+            case "divider":
                 cut, depth = True, 0
             case "comma":
                 cut = depth == 0
@@ -325,10 +193,12 @@ def _pieces(masked: str, stretch: _Span) -> tuple[list[_Span], int]:
 def _is_prose(masked: str, match: re.Match[str], end: int, equals: bool, depth: int, math: bool) -> bool:
     """Whether a word is none of a formula."""
     word, rest = match[0], masked[match.end() : min(match.end() + 40, end)]
-    if word in ("a", "A", "I") and not math and (after := re.match(rf"\s+({_WORD})", rest)):
+    if word in ("a", "A", "I") and not math and (after := re.match(rf"\s+({WORD})", rest)):
         return not is_symbolic(after[1]) and len(after[1]) > 1
-    if _ENGLISH.fullmatch(word) and not depth and not re.match(r"\s*[({_^\[=]|\.\w", rest):
+    if ENGLISH.fullmatch(word) and not depth and not re.match(r"\s*[({_^\[=]|\.\w", rest):
         return True
+    if re.fullmatch(r"[a-z]{1,2}[A-Z]", word):  # vW
+        return False
     called = (equals and rest[:1] in ("(", "[")) or masked[match.start() - 1 : match.start()] == "."
     return not called and not is_symbolic(word)
 
@@ -341,33 +211,34 @@ def _belongs(masked: str, begin: int, match: re.Match[str], end: int) -> bool:
     )
     joined = re.match(r"\s*[\^ᵀ@⊙∘·*/⊤]\s*[\w({\\]|ᵀ|\.T\b|\(|\s+\+\s", after)
     signed = re.search(r"(?<![-+*=])[-+*/@⊙∘·]$|\\(?:odot|cdot|circ)$", before)
-    if joined or (signed and not re.match(r"\s+[A-Za-z]{3}", after)):
+    sized = re.fullmatch(EXTENT, match[0]) and (re.match(r"\s*×", after) or before.endswith("×"))
+    if joined or sized or (signed and not re.match(r"\s+[A-Za-z]{3}", after)):
         return True
     follows = re.search(r"(?:T\}?|ᵀ|\\top\}?|/m)$", before) and not re.match(r"\s*[A-Za-z(]", after)
     gradient = re.search("(?<![A-Za-z])d$", before if match["inside"] else match[0][0])
-    return bool((follows or gradient) and re.fullmatch(f"d?{_COMMON}", match["inside"] or match[0]))
+    return bool((follows or gradient) and re.fullmatch(f"d?{COMMON}", match["inside"] or match[0]))
 
 
 def _items(masked: str, stretch: _Span) -> Iterator[Item]:
     """Read one stretch; the sizes in it belong to its equation, or are an item of their own."""
     start, end, display = stretch[:3]
-    if not display and (columns := _columns(masked[start:end].split("\n"))):
+    if not display and (columns := downwards(masked[start:end].split("\n"))):
         yield Item(0, start, end, "", "sizes", sizes=tuple(columns))
         return
     pieces, words = _pieces(masked, stretch)
     found: list[Item] = []
     stated: list[tuple[_Span, list[Size], str]] = []
     for piece in pieces:
-        sizes, rest = _sizes(masked[piece.start : piece.end], bool(found))
+        sizes, rest = stated_in(masked[piece.start : piece.end], bool(found))
         if sizes and not re.search(r"[A-Za-z\d]", re.sub(r"\\[a-zA-Z]+", "", rest)):
             before = _NAMED.search(masked[max(start, piece.start - 30) : piece.start])
-            name = canonical(before[1]) if before and len(sizes) == 1 else ""
+            name = canonical(before[1] or before[2]) if before and len(sizes) == 1 else ""
             stated.append((piece, [replace(size, name=size.name or name) for size in sizes], ""))
         elif piece.equals:
             found += _equation(masked, piece, stretch)
         elif sizes and rest not in ("a", "A") and (single := canonical(rest)):
             stated.append((piece, [replace(size, name=single) for size in sizes[:1]], ""))
-        elif sizes or _TRIPLE.search(masked, piece.start, piece.end):
+        elif sizes or TRIPLE.search(masked, piece.start, piece.end):
             stated.append((piece, sizes, rest.strip()))
         elif display or (piece.math and len(pieces) == 1):
             span = _trimmed(masked, piece)
@@ -385,11 +256,11 @@ def _unread(masked: str, stretch: _Span, found: list[Item]) -> Iterator[Item]:
     """List what is written as an equation, of words that are not known: error = prediction - target."""
     spans = sorted((item.start, item.end) for item in found if item.reason != _LOOSE)
     for match in _UNREAD.finditer(masked, *stretch[:2]):
-        words = [word for word in re.findall(_WORD, match[0]) if not is_symbolic(word)]
-        prose = re.findall(rf"(?=(?<!\w)({_WORD})\s+({_WORD})(?!\w))", match["right"])
+        words = [word for word in re.findall(WORD, match[0]) if not is_symbolic(word)]
+        prose = re.findall(rf"(?=(?<!\w)({WORD})\s+({WORD})(?!\w))", match["right"])
         before = bisect_left(spans, (match.end(), 0))
         read = before > 0 and match.start() < spans[before - 1][1]
-        if words and _FORMULA.search(match["right"]) and not read and not any({*pair} <= {*words} for pair in prose):
+        if words and FORMULA.search(match["right"]) and not read and not any({*pair} <= {*words} for pair in prose):
             yield Item(0, *match.span(), "", "unclear", reason=f"the word '{words[0]}' is not known here")
 
 
@@ -399,8 +270,10 @@ def _with_sizes(
     """Give the sizes to the equations before them, or return them as an item of their own."""
     equations = [i for i, item in enumerate(found) if item.kind == "equation" or item.reason != _LOOSE]
     sizes = tuple(size for _, some, _ in stated for size in some)
-    named = all(size.name for size in sizes)  # however many words there are around them
-    if not equations and sizes and (words <= len(sizes) * (len(sizes) > 1) or stretch.math or named):
+    few = words <= len(sizes) * (len(sizes) > 1) or stretch.math
+    sizes = sizes if few else tuple(size for size in sizes if size.name)  # however many words there are around it
+    named = all(size.name for size in sizes)
+    if not equations and sizes:
         rests = "the words" * (words > len(sizes) and not named) or ", ".join(rest for _, _, rest in stated if rest)
         text = masked[stated[0][0].start : stated[-1][0].end]
         end = stated[0][0].start + len(text.rstrip())
@@ -427,24 +300,6 @@ def _has_equals(source: str) -> bool:
     return any(sign in "=←" and depth <= 0 for sign, depth in zip(source, depths, strict=True))
 
 
-def _sizes(source: str, follows: bool) -> tuple[list[Size], str]:
-    """Return the sizes in a piece, and what is left of it; (10) is one where it follows an equation."""
-    if block := _BLOCK.search(source):
-        content = source[block.end() : source.rfind("\\end")]
-        if found := _columns(content.split("\\\\"), "&"):
-            return found + [Size(m[1], m[2], m[0]) for m in _ARROWED.finditer(content)], ""
-    for pattern in (_TUPLE, _SHAPE, _REAL, _LONE)[: 3 + follows]:
-        if match := pattern.search(source):
-            size = Size(match[1], (*match.groups(), None)[1] or "1", match[0].strip())
-            return [size], source[: match.start()] + source[match.end() :]
-    rest = re.sub(
-        rf"\\(?:begin|end)\s*\{{\w+\}}|{_WRAPPED}|[\s&$()\[\],.|:=⇒→]|\\\\|\\[a-z]*arrow|\\left|\\right",
-        " ",
-        SIZE.sub(" ", source) + "".join(_TRIPLE.findall(source)),
-    )
-    return [Size(m[1], m[2], m[0]) for m in _ARROWED.finditer(_TRIPLE.sub(" ", source))], rest.strip()
-
-
 def _trimmed(masked: str, piece: _Span) -> tuple[int, int] | None:
     """Return where a piece begins and ends, without its number, punctuation and brackets of what was cut off."""
     text = masked[piece.start : piece.end]
@@ -459,14 +314,9 @@ def _trimmed(masked: str, piece: _Span) -> tuple[int, int] | None:
 
 def _bare(text: str) -> tuple[str, list[Size]]:
     """Return a formula without the sizes stated after it, and these."""
-    sizes: list[Size] = []
-    text = re.sub(r"\s{2,}", "  ", text)
-    for pattern in (_REAL, _IN_BRACKETS, _TRAILING, _BELOW, _LONE):
-        found = [Size(m[1], (*m.groups(), None)[1] or "1", m[0].strip("\n _{}")) for m in pattern.finditer(text)]
-        sizes = found + sizes if pattern is _BELOW else sizes + found
-        text = pattern.sub(" ", text)
+    text, sizes = taken_out(text)
     text = _NUMBERING.sub("", re.sub(r"\$+|\\[\[\]]", " ", text))
-    signs = list(_EQUALS.finditer(text))
+    signs = list(EQUALS.finditer(text))
     if len(signs) > 1 and not text[signs[-1].end() :].strip(" \t\n.,;"):  # … = and no more
         text = text[: signs[-1].start()]
     return _defined(text).strip(" \t\n&|,;."), sizes
@@ -477,7 +327,7 @@ def _defined(text: str) -> str:
     match = _CASES.search(text)
     rows = []
     for row in match[1].split("\\\\") if match else ():
-        row = re.sub(rf"({_WRAPPED})", lambda m: f" {m['inside']} ", row)
+        row = re.sub(rf"({WRAPPED})", lambda m: f" {m['inside']} ", row)
         value, *rest = re.split(rf"\s*,?\s*&\s*|,|{_CONDITION}", row, maxsplit=1)
         condition = re.sub(rf"{_CONDITION}|&|,", " ", "".join(rest))
         rows += [(value.strip(), condition.strip(" ."))] * bool(value.strip())
@@ -492,9 +342,10 @@ def _equation(masked: str, piece: _Span, stretch: _Span) -> Iterator[Item]:
     if span is None or _RANGE.search(masked[max(stretch.start, span[0] - 20) : span[1]]):
         return
     source = masked[slice(*span)]
-    signs = [match.span() for match in _EQUALS.finditer(source)] or [(len(source),) * 2]
-    left, right = source[: signs[0][0]], _EQUALS.sub("", source[signs[0][1] :])
-    strong = bool(_STRONG.search(left[-30:]))
+    signs = [match.span() for match in EQUALS.finditer(source)] or [(len(source),) * 2]
+    left, right = source[: signs[0][0]], EQUALS.sub("", source[signs[0][1] :])
+    named = stretch.code and re.fullmatch(r"\W*(?:loss|cost|[JLCE])\s*", left)
+    strong = bool(_STRONG.search(left[-30:]) or named)
     math = piece.math or stretch.math
     unclear = Item(0, *span, "", "unclear")
     if not left.strip(" &"):
@@ -503,7 +354,7 @@ def _equation(masked: str, piece: _Span, stretch: _Span) -> Iterator[Item]:
         return
     bare, sizes = _bare(source)
     try:
-        if _BLOCK.search(source):
+        if BLOCK.search(source):
             raise NotUnderstood("written-out matrices are not judged")
         if not right.strip(" .,;"):
             said = re.search(r"[A-Za-z]{2}", re.sub(r"\\[A-Za-z]*dots", "", masked[span[1] : stretch.end]))
@@ -512,5 +363,7 @@ def _equation(masked: str, piece: _Span, stretch: _Span) -> Iterator[Item]:
             statement, inner = parsed(bare)
             yield replace(unclear, kind="equation", statement=statement, sizes=(*inner, *sizes))
     except NotUnderstood as error:
-        if math or (strong and (not stretch.code or re.match(r"\s*(?:d|δ|∂|∇)", left))):
+        words = [word for word in re.findall(WORD, source) if not is_symbolic(word)]
+        shaped = FORMULA.search(right) and not words and not stretch.code
+        if math or shaped or (strong and (not stretch.code or re.match(r"\s*(?:d|δ|∂|∇)", left))):
             yield replace(unclear, reason=str(error), sizes=tuple(sizes))

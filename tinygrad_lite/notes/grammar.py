@@ -30,10 +30,10 @@ _FUNCTIONS = {
 _ARGUMENTS = {"mul": 2, "matmul": 2, "pow": 2, "maximum": 2, "minimum": 2, "where": 3, "outer": 2}
 _NAMES = {
     "α": "alpha", "eta": "alpha", "η": "alpha", "λ": "lambda", "ε": "epsilon", "γ": "gamma", "β": "beta", "μ": "mu",
-    "ρ": "rho", "θ": "theta", "ℓ": "L", "ell": "L", "ŷ": "yˆ", "Ŷ": "Yˆ",
+    "ρ": "rho", "θ": "theta", "Θ": "theta", "Theta": "theta", "ℓ": "L", "ell": "L", "ŷ": "yˆ", "Ŷ": "Yˆ",
 }  # fmt: skip
 _NAME = re.compile(
-    r"(?:(?P<delta>δ|\\delta)|(?P<d>d(?=\s*[^\W\d_])|[Δ∂∇]|\\(?:Delta|partial|nabla)))?\s*\\?(?P<letters>𝟙|[^\W\d_⟦⟪]*)"
+    r"(?:(?P<delta>δ|\\delta)|(?P<d>d(?=\s*\\?[^\W\d_])|[Δ∂∇]|\\(?:Delta|partial|nabla)))?\s*\\?(?P<letters>𝟙|[^\W\d_⟦⟪]*)"
     r"(?P<hat>[ˆ˜ˉ]?)(?P<layer>\d*)(?P<marks>.*)"
 )
 _HATS = {"ˆ": "hat", "˜": "tilde", "ˉ": "bar"}
@@ -63,7 +63,11 @@ def parse(text: str) -> Statement:
 def parsed(text: str) -> tuple[Statement, tuple[Size, ...]]:
     """Read one equation, and the sizes that stand in it as subscripts."""
     spelt, sizes = core(text)
-    return _read(spelt, "statement"), tuple(replace(size, name=canonical(size.name)) for size in sizes)
+    found: Statement = _read(spelt, "statement")
+    if re.match(r"\s*(?:Δ|\\Delta)", spelt) and all(_steps(side) for side in found.sides):  # ΔW = −α ∇W
+        name = found.target[1:]
+        found = Statement(name, tuple(_added(Name(name), side) for side in found.sides), True)
+    return found, tuple(replace(size, name=canonical(size.name)) for size in sizes)
 
 
 def canonical(symbol: str) -> str:
@@ -242,10 +246,25 @@ def _stated(name: str, sides: list[Expression]) -> Statement:
         raise NotUnderstood("a factor of 1 says nothing: is 1/m meant?")
     if f"d{name}" in _LOSSES:
         sides = [_inner(side) for side in sides]
-    step = _apply("mul", Name("alpha", True), Name(name))
-    if name[0] == "d" and sides == [_apply("neg", step)]:  # ΔW = −α ∇W
-        return Statement(name[1:], (_apply("sub", Name(name[1:]), step),), True)
     return Statement(name, tuple(sides), name[0] != "d" and any(text[0] == "d" for names in named for text in names))
+
+
+def _steps(side: Expression) -> bool:
+    """Whether an expression is α times something."""
+    match side:
+        case Apply("neg", (x,)):
+            return _steps(x)
+        case Apply("mul" | "matmul", (a, b)):
+            return _steps(a) or _steps(b)
+    return side == Name("alpha", True)
+
+
+def _added(name: Name, side: Expression) -> Expression:
+    return (
+        _apply("sub", name, side.inputs[0])
+        if isinstance(side, Apply) and side.op == "neg"
+        else _apply("add", name, side)
+    )
 
 
 def _has_one(sides: list[Expression]) -> bool:
@@ -263,7 +282,7 @@ def _known(name: str, primes: str, inputs: tuple[Any, ...], settings: dict[str, 
     """Apply a function that is one of the ops."""
     name += "imum" * (name in ("max", "min") and len(inputs) == 2)
     wanted, defaults = _ARGUMENTS.get(name, 1), REGISTRY[name].defaults if name in REGISTRY else {}
-    if len(inputs) == wanted + 1 and isinstance(inputs[-1], Number | Apply) and defaults and not primes:
+    if len(inputs) == wanted + 1 and isinstance(inputs[-1], Number | Apply) and defaults:
         key, value = next(iter(defaults)), inputs[-1].value if isinstance(inputs[-1], Number) else -1
         settings = {key: min(value, 1) if key == "axis" else value, **settings}  # sum(Z, 1), LeakyReLU(Z, 0.01)
         inputs = inputs[:-1]
@@ -360,7 +379,7 @@ def _folded(factors: Iterable[tuple[str, Expression]]) -> Expression:
     group: list[Expression] = []
 
     def closed() -> Expression:
-        product = reduce(_product, group)
+        product = _scaled_rows(group) or reduce(_product, group)
         return product if total is None else _product(total, product, loose=sign != "@")
 
     for operator, tree in factors:
@@ -378,6 +397,16 @@ def _folded(factors: Iterable[tuple[str, Expression]]) -> Expression:
                 group[-1], tree = (Name("𝟙") if ones and part == Number(1) else part for part in (group[-1], tree))
             group.append(tree)
     return closed()
+
+
+def _scaled_rows(group: list[Expression]) -> Expression | None:
+    """Return a product that begins or ends with diag(v), which multiplies every entry: v ⊙ (Wᵀ δ)."""
+    match group:
+        case [Apply("diag", (v,)), _, *_]:
+            return _apply("mul", v, reduce(_product, group[1:]))
+        case [_, *_, Apply("diag", (v,))]:
+            return _apply("mul", reduce(_product, group[:-1]), v)
+    return None
 
 
 def _indices(tree: Expression) -> set[str]:

@@ -6,18 +6,19 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import gcd
 from typing import Any
 
 import numpy as np
 
-from ..derive.expression import Apply, Expression, parts_of, replaced
+from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
 from ..op import REGISTRY
 from ..verify.desk import usefulness
 from ..verify.diagnose import diagnose
 from ..verify.judge import equal
 from ..verify.problem import Diagnosis, Example, Problem
 from .formula import EITHER, SUMS, Scope, Sum, code, evaluate, function, function_name, identifier, read, renamed
-from .network import DATA, LABELS, LOSSES, NOTHING, RATE, Sample, names_in, others, sample, split
+from .network import DATA, LABELS, LOSSES, NOTHING, RATE, Sample, names_in, number, others, sample, split
 from .page import Page, is_update
 from .statement import Item, Statement
 
@@ -38,6 +39,7 @@ class Line:
     found: Expression = NOTHING  # as the shapes read it
     fits: bool = False  # whether it is right in the sample
     meant: str = ""  # the target that is meant, where it is another one
+    called: str = ""  # its name on the page, where that is one of the page's own
     remark: str = ""
     ambiguous: str = ""
     right: bool = False  # whether it is right in all cases
@@ -69,6 +71,7 @@ class Judge:
         found = []
         for self.scale in SCALES:
             self._collect()
+            self._suppose()
             found.append((sum(not line.fits for line in self.lines), self.scale, self.lines, self.values, self.helpers))
         _, self.scale, self.lines, self.values, self.helpers = min(found, key=lambda f: f[0])
         network = self.network
@@ -90,6 +93,8 @@ class Judge:
         g = self.sample.truth.gradients.get(output)
         if g is None or not self.network.cost_name.endswith("as written"):
             return 0.0
+        if _cancels(self.network.cost):
+            return 1.0
         A, Y = self.values[output], self.values[LABELS]
         usual = A - Y, -Y / A, (A - Y) / (A * (1 - A))
         multiples = [(u, self.m * np.sum(u * g) / np.sum(u * u)) for u in usual]
@@ -113,6 +118,27 @@ class Judge:
                 loose = _loose(self.page, self.page.items[i].text)
                 lines = [Line(i, s.target, side, self.named(side, s.target), loose) for side in s.sides]
                 self.lines += [self._complete(line) for line in lines if s.target in known]
+
+    def _suppose(self) -> None:
+        """Take a name of the page's own, such as G = Y − A2, for the gradient that the lines which read it take it for."""
+        for name in [n for n, tree in self.helpers.items() if LABELS in names_in(tree)]:
+            users = [line for line in self.lines if name in names_in(line.tree)]
+            own, slopes = self.values[name], [n for n in self.values if split(n)[0]]
+            several = sum(not line.fits for line in users) > 1
+            for slope in slopes if several else ():
+                self.values[name] = self.values[slope]
+                trials = [self._complete(replace(line)) for line in users]
+                if all(trial.fits for trial in trials):
+                    own_lines = [
+                        self._complete(Line(i, slope, t, self.named(t, slope), EITHER, called=name))
+                        for i, s in self.page.equations for t in s.sides if s.target == name
+                    ]  # fmt: skip
+                    self.lines = sorted(
+                        {*self.lines} - {*users} | {*trials, *own_lines}, key=lambda line: line.equation
+                    )
+                    self.helpers[name] = Name(slope)
+                    break
+                self.values[name] = own
 
     def named(self, tree: Expression, target: str) -> Expression:
         """Replace g, and every derivative of one, by the activation of the layer that it is applied to."""
@@ -165,9 +191,12 @@ class Judge:
         known, loose = self.values, _loose(self.page, item.text)
         if not is_update(s):
             return all(self._complete(Line(-1, s.target, t, self.named(t, s.target), loose)).fits for t in s.sides)
-        true = known[s.target] - known[RATE] * known[f"d{s.target}"]
-        values = [read(side, Scope(known, self.m))[1] for side in s.sides]
-        return all(value is not None and close(value, true) for value in values)
+        own, slope = known[s.target], known[f"d{s.target}"]
+        values = [read(self.named(side, s.target), self.scope)[1] for side in s.sides]
+        if {n for side in s.sides for n in names_in(side)} == {s.target, f"d{s.target}"}:  # a number for α
+            rates = [0.0 if x is None else np.sum((own - x) * slope) / np.sum(slope**2) for x in values]
+            return all(0 < c < 0.999 and close(x, own - c * slope) for c, x in zip(rates, values, strict=True))
+        return all(value is not None and close(value, own - known[RATE] * slope) for value in values)
 
     # --- what is meant ------------------------------------------------------------------------------------------------
 
@@ -193,12 +222,24 @@ class Judge:
                 line.meant = here
                 line.remark = f"{line.target} is given already, and this stands in the place of {here}"
         missing -= {line.meant for line in slopes}
+        self._place_forward()
         for k, (line, here) in enumerate(zip(slopes, places, strict=True)):
             again = any(
                 o.meant == line.target or (o.target == line.target and o.fits and o in slopes[:k]) for o in slopes
             )
             if line.fits and here in missing and again and here != line.target:
                 line.ambiguous = f"true as written, but it stands in the place of {here}, which is not given"
+
+    def _place_forward(self) -> None:
+        """Find tensors under wrong names: what is written for A2 is A1, which has no equation of its own."""
+        given = {line.target for line in self.lines if line.fits}
+        for line in self.lines:
+            value = None if line.fits or split(line.target)[0] else read(line.found, self.scope)[1]
+            alike = [n for n, tree in self.network.definitions.items()
+                     if n not in given and not isinstance(tree, Name) and split(n)[1] == split(line.target)[1]]  # fmt: skip
+            meant = [n for n in alike if value is not None and close(value, self.values[n])]
+            if meant:
+                line.meant, line.remark = meant[0], f"this is {meant[0]}, not {line.target}"
 
     # --- in all cases -------------------------------------------------------------------------------------------------
 
@@ -290,8 +331,24 @@ def _with_sizes(text: str, examples: Sequence[Example]) -> str:
 
 
 def _depth(name: str) -> tuple[int, int]:
-    _, letters, layer = split(name)
-    return -int(layer or 0), {"A": 0, "Z": 1}.get(letters, 2)
+    return -number(name), {"A": 0, "Z": 1}.get(split(name)[1], 2)
+
+
+def _cancels(cost: Expression) -> bool:
+    """Whether numbers of a loss cancel, as in 2 · 1/(2m) Σ: nobody means that."""
+
+    def numbers(part: Expression) -> tuple[int, int]:
+        match part:
+            case Number(value) if value == int(value):
+                return int(value), 1
+            case Apply("neg", (x,)):
+                return numbers(x)
+            case Apply("mul" | "div" as op, (x, y)):
+                (a, b), (c, d) = numbers(x), numbers(y)
+                return (a * c, b * d) if op == "mul" else (a * d, b * c)
+        return 1, 1
+
+    return gcd(*numbers(cost)) > 1
 
 
 def _leftmost(tree: Expression) -> Expression:
@@ -312,7 +369,7 @@ def _leftmost(tree: Expression) -> Expression:
 def _loose(page: Page, text: str) -> frozenset[str]:
     """Return which products of a line may mean the other one: those whose sign is not definite."""
     python = any("@" in item.text for item in page.items)
-    entrywise = re.search(r"⊙|∘|⊗|\\(?:odot|circ|otimes)", text) or (python and "*" in text)
+    entrywise = python if "*" in text else re.search(r"⊙|∘|⊗|\\(?:odot|circ|otimes)", text)
     return EITHER - ({"mul"} if entrywise else set()) - ({"matmul"} if "@" in text else set())
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from ..derive.derivation import Equations
 from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
 from ..op import REGISTRY
-from .formula import SUMS, identifier, read, renamed
+from .formula import SUMS, identifier, read, recognised, renamed
 from .grammar import canonical
+from .layers import build
 from .network import (
     BINARY,
     CROSS,
@@ -27,8 +28,9 @@ from .network import (
     SAMPLES,
     STANDARD,
     Network,
-    build,
+    activates,
     names_in,
+    number,
     sample,
     split,
 )
@@ -62,7 +64,11 @@ class Page:
     def equations(self) -> list[tuple[int, Statement]]:
         """Return the equations by item: one of a layer l once for each layer, a = b = f(c) as a = b and b = f(c)."""
         found = [(i, item.statement) for i, item in enumerate(self.items) if item.statement is not None]
-        layers = [int(split(n)[2]) for _, s in found for n in names_of(s) if split(n)[2] and not GENERAL.fullmatch(n)]
+        if not any(split(s.target)[0] for _, s in found) and any(BARRED.fullmatch(s.target) for _, s in found):
+            barred = {n: f"d{n.replace('tilde', '')}" for _, s in found for n in names_of(s) if "tilde" in n}
+            found = [(i, Statement(barred.get(s.target, s.target), tuple(renamed(t, barred) for t in s.sides), s.update))
+                     for i, s in found]  # fmt: skip
+        layers = [number(n) for _, s in found for n in names_of(s) if not GENERAL.fullmatch(n)]
         last = min(max(layers, default=0) or 2, MOST)
         every = [(i, one) for i, s in found for one in general(s, last)]
         targets = {s.target for _, s in every}
@@ -83,10 +89,16 @@ class Page:
         return found | {name[1:] for name in found if split(name)[0]}
 
     @cached_property
+    def targets(self) -> set[str]:
+        """Return what the equations of the page say something of."""
+        return {s.target for _, s in self.equations}
+
+    @cached_property
     def functions(self) -> dict[str, str]:
         """Return which ops letters stand for: g for ReLU in g(Z1) = ReLU(Z1)."""
         signs = {"σ": "sigmoid", "sigma": "sigmoid"}
-        found = {m[1]: signs.get(m[2].lower(), m[2].lower()) for m in NAMED.finditer(self.text)}
+        letters = {"φ": "phi", "ϕ": "phi", "varphi": "phi", "ψ": "psi"}
+        found = {letters.get(m[1], m[1]): signs.get(m[2].lower(), m[2].lower()) for m in NAMED.finditer(self.text)}
         for _, s in self.equations:
             calls = [side.op for side in s.sides if isinstance(side, Apply) and len(side.inputs) == 1]
             if m := re.fullmatch(r"(\w)\(\w+\)", s.target):
@@ -103,8 +115,28 @@ class Page:
             for side in s.sides if self.is_forward(s) and s.target not in found else ():
                 tree = self.plain(side, s.target)
                 if all(not isinstance(p, Apply) or p.op in REGISTRY for p in parts_of(tree)):
-                    found.setdefault(s.target, tree)
+                    found.setdefault(s.target, recognised(tree))
+        for target, tree in found.items():  # of exp_scores / Σ exp_scores
+            parts = {
+                n: found[n] for n in names_in(tree) if isinstance(part := found.get(n), Apply) and part.op == "exp"
+            }
+            whole = replaced(tree, lambda p, parts=parts: parts.get(p.text) if isinstance(p, Name) else None)  # type: ignore[misc]
+            if parts and recognised(whole) != whole:
+                found[target] = recognised(whole)
         return found
+
+    def _forwards(self) -> Iterator[dict[str, Expression]]:
+        """Yield the definitions, and where a name has two, those with the later one, or one of them for a name without."""
+        yield self.forward
+        again = {s.target: recognised(self.plain(side, s.target)) for _, s in self.equations for side in s.sides[-1:]
+                 if s.target in self.forward}  # fmt: skip
+        again = {n: t for n, t in again.items() if t != self.forward[n] and not isinstance(t, Name)}
+        for name, tree in again.items():
+            alike = [n for n in self.mentioned if split(n)[:2] == split(name)[:2] and split(n)[2] and number(n)]
+            lacking = sorted({*alike} - {*self.forward})[:1]
+            for one, other in ((tree, self.forward[name]), (self.forward[name], tree)) if lacking else ():
+                yield self.forward | {name: one} | dict.fromkeys(lacking, other)
+            yield self.forward | {name: tree}
 
     @cached_property
     def unread(self) -> set[str]:
@@ -127,14 +159,15 @@ class Page:
 
     def plain(self, tree: Expression, target: str) -> Expression:
         """Return an expression with g replaced by what it stands for; in a hidden layer, ReLU where nothing says so."""
-        last = max([int(split(n)[2]) for n in self.mentioned if split(n)[2]], default=-1)
+        last = max(map(number, self.mentioned), default=0) or -1
         inner = not split(target)[0] and split(target)[2] != str(last)
 
         def rule(part: Expression) -> Expression | None:
             if not isinstance(part, Apply) or (part.op in REGISTRY and part.op not in self.functions):
                 return None
             unknown = "relu" if inner and len(part.inputs) == 1 and len(part.op) <= 3 else part.op
-            return Apply(self.functions.get(part.op, unknown), part.inputs, part.params)
+            params = tuple(setting for setting in part.params if setting[0] != "layer")
+            return Apply(self.functions.get(part.op, unknown), part.inputs, params)
 
         return replaced(tree, rule)
 
@@ -154,7 +187,7 @@ class Page:
         slopes = [s for _, s in self.equations if split(s.target)[0]]
         errors = {n for s in slopes if s.target[:2] in ("dZ", "dA") for side in s.sides for n in names_in(side)}
         errors |= {n for _, _, side in self.losses for n in names_in(side)}
-        plain = build(self.forward, self.mentioned, errors)
+        plain = [n for forward in self._forwards() for n in build(forward, self.mentioned, errors)]
         if not plain:
             none = ("the forward equations define no network",)
             plain = [replace(network, said=none) for network in build({}, set(), set())]
@@ -168,7 +201,20 @@ class Page:
             )
             sized = any(SAMPLES in (size.rows, size.columns) for item in self.items for size in item.sizes)
             if not summed and not sized and not any(map(_counts, sides)):
-                found += [n.of_one_sample() for n in found if not n.total]
+                each = [n for n in found if not n.total]
+                found += [n.of_one_sample() for n in each]
+                written = "".join(item.text for item in self.items)
+                if not re.search(r"[WXZAHBUVYSPO]", written.replace("ReLU", "")) and not any(
+                    map(_turns, sides)
+                ):  # w x, and no wᵀ
+                    found += [n.of_one_sample(numbers=True) for n in each]
+        applied = {
+            n: t.inputs[0].text
+            for n, t in plain[0].definitions.items()
+            if activates(t) and isinstance(t.inputs[0], Name)
+        }
+        shifted = [(A, Z) for A, Z in applied.items() if f"d{A}" in self.targets and Z not in self.mentioned]
+        found += [replace(n, shifted=tuple(shifted)) for n in found if shifted]
         return found[:MANY]
 
     def _of_model(self, model: Equations, scalars: set[str]) -> list[Network]:
@@ -220,6 +266,9 @@ class Page:
         base = sample(network)
         if base is None:
             return []
+        own = {n: t for n, t in self.forward.items() if n not in base.values()}  # error² for (A − Y)²
+        for _ in range(2):
+            tree = replaced(tree, lambda p: own.get(p.text) if isinstance(p, Name) else None)
         found, value = read(self.plain(tree, "J"), base.scope(), "all")
         if value is None:
             return []
@@ -232,9 +281,11 @@ class Page:
 
 def _is_loss(s: Statement) -> bool:
     """Whether an equation is that of a loss: J, L, or C and E where they are sums."""
-    gradient, letters, _ = split(s.target)
-    summed = any(isinstance(p, Apply) and p.op in SUMS for side in s.sides for p in parts_of(side))
-    return not gradient and (letters in ("J", "L") or (letters in ("C", "E") and summed))
+    gradient, letters, layer = split(s.target)
+    ops = {p.op for side in s.sides for p in parts_of(side) if isinstance(p, Apply)}
+    scalar = bool(ops & {*SUMS, "pow", "square", "log"})
+    said = bool({n for side in s.sides for n in names_in(side)} - {s.target})  # and no number of layers: l = 1
+    return said and not gradient and (letters in ("J", "L") or (letters in ("C", "E") and scalar and not layer))
 
 
 def _constants(names: set[str]) -> dict[str, float]:
@@ -245,6 +296,11 @@ def _counts(side: Expression) -> bool:
     """Whether an expression has the number of samples in it."""
     means = any(isinstance(p, Apply) and p.op == "mean" for p in parts_of(side))
     return means or any(n == SAMPLES or n in "NnMB" for n in names_in(side))
+
+
+def _turns(side: Expression) -> bool:
+    """Whether an expression has a transpose in it."""
+    return any(isinstance(p, Apply) and p.op == "transpose" for p in parts_of(side))
 
 
 def _as_number(part: Expression) -> Expression | None:
@@ -259,9 +315,11 @@ def _kind(tree: Expression, out: Expression) -> str:
     return {CROSS: "one_hot", BINARY: "binary"}[BINARY if both else CROSS] if logs else "real"
 
 
+BARRED = re.compile(r"[WbV]tilde\d*|theta_tilde\d*")  # of a parameter it can only be its gradient
 GENERAL = re.compile(r"(\w+)\[([lL])(?:\s*([-+])\s*1)?\]")
 NAMED = re.compile(
-    r"(?<![A-Za-z])([gfhφψ])\s*(?:\([a-z·.]?\))?\$?\s*(?:=|:|is|ist)\s*\$?\s*(?:the )?\\?(?:mathrm|text|operatorname)?\{?"
+    r"(?<![A-Za-z])([gfhφϕψ]|(?:var)?phi|psi)(?:\^?\{?\[[\dl]\]\}?)?\s*(?:\([a-z·.]?\))?\$?\s*"
+    r"(?:=|:|is|ist|est|es|denotes|the(?= sigm))\s*\$?\s*(?:the |der |die |la |le )?\\?(?:mathrm|text|operatorname)?\{?"
     r"(relu|sigmoid|tanh|σ|sigma)\b", re.I,
 )  # fmt: skip
 

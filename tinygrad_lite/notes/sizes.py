@@ -42,23 +42,34 @@ class Sizes:
         self.page, self.judge = page, judge
         self.numbers: dict[str, str] = {}  # of each size of the network, as the page says or as most of it says
         self.pairs: dict[int, tuple[int | None, list[Pair]]] = {}  # by item: the equation's item, and what is matched
+        self.letters: dict[str, str] = {"m": "m", "N": "m"}  # which size of the network a letter stands for
+        stated = Counter(e for item in page.items for size in item.sizes for e in (size.rows, size.columns))
+        self.indices = {e for e in "ijk" if stated[e] < 2}
         self.square = _picture(page.text)
         said = re.search(r"\b(\d{2,})\s*(?:pixels|features|inputs)", page.text, re.I)
-        first = {self.square.split()[-1]: 100} if self.square else {said[1]: 3} if said else {}
-        first = first or ({"784": 3} if re.search(r"\b784\b", page.text) else {})  # the pixels of MNIST
+        first = {self.square.split()[-1]: 400} if self.square else {said[1]: 12} if said else {}
+        first = first or ({"784": 12} if re.search(r"\b784\b", page.text) else {})  # the pixels of MNIST
         votes: dict[str, Counter[str]] = {"n": Counter(first)}
         for _ in range(3):
             self.numbers = _elected(votes) | (judge.network.sizes if judge is not None else {})
             self._match()
             votes = defaultdict(Counter, {"n": Counter(first if self.square else {})})
+            letters = defaultdict(Counter, {"m": Counter(m=3), "N": Counter(m=3)})
             for i, (equation, pairs) in self.pairs.items():
                 for size, slot in pairs:
                     a, b = slot.axes[0]
-                    turned = size.rows == self.numbers.get(b) != size.columns
-                    for extent, axis in zip((size.rows, size.columns), (b, a) if turned else (a, b), strict=True):
-                        votes[axis][extent] += (2 if i == equation else 1) + 2 * (
-                            slot.text == DATA
-                        )  # there it is surer
+                    rows, columns = self.numbers.get(a), self.numbers.get(b)
+                    turned = size.rows == columns != size.columns or size.columns == rows != size.rows
+                    ways = ((size.rows, size.columns), (size.columns, size.rows))
+                    for extent, axis, other in zip(ways[turned], (a, b), (b, a), strict=True):
+                        weight = (2 if i == equation else 1) + 2 * (slot.text == DATA)  # there it is surer
+                        votes[axis][extent] += 4 * weight
+                        if "1" not in (a, b):  # it may be turned
+                            votes[other][extent] += weight
+                    for extent, axis in zip(ways[0], (a, b), strict=True):
+                        letters[extent][axis] += 2 if slot.text == DATA else 1
+            most = {n: k.most_common(2) for n, k in letters.items() if not n.isdigit() and k.total() > 1}
+            self.letters = {n: found[0][0] for n, found in most.items() if len(found) < 2 or found[0][1] > found[1][1]}
 
     # --- matching -----------------------------------------------------------------------------------------------------
 
@@ -175,9 +186,11 @@ class Sizes:
         """Return how well a size fits a matrix: 3 where it does, 1 for each extent that does, 1.5 where it is turned."""
         found = []
         for axes in slot.axes:
-            agrees, turned = ([self._fits(e, a) for e, a in zip((size.rows, size.columns), way, strict=True)]
-                              for way in (axes, axes[::-1]))  # fmt: skip
-            found.append(FITS if all(agrees) else max(float(sum(agrees)), 1.5 * all(turned)))
+            ways = [[*zip((size.rows, size.columns), way, strict=True)] for way in (axes, axes[::-1])]
+            agrees, turned = ([self._fits(e, a) for e, a in way] for way in ways)
+            here, there = (all(self.letters.get(e, a) == a for e, a in way) for way in ways)
+            fits = all(agrees) and not (all(turned) and there and not here)
+            found.append(FITS if fits else max(float(sum(agrees)), 1.5 * all(turned)))
         return max(found)
 
     def _fits(self, extent: str, axis: str) -> bool:
@@ -185,7 +198,9 @@ class Sizes:
         number = axis if axis == "1" else self.numbers.get(axis)
         if extent.isdigit():
             return extent == number if number else axis != "m"
-        return axis == "m" if extent in ("m", "N") else axis not in ("m", "1")
+        if extent not in self.letters:
+            return axis != "1"
+        return axis == "m" if self.letters[extent] == "m" else axis not in ("m", "1")
 
     # --- what is said -------------------------------------------------------------------------------------------------
 
@@ -200,7 +215,7 @@ class Sizes:
     def _of_pairs(self, item: Item, pairs: Sequence[Pair]) -> Verdict:
         wrong = [(size, slot) for size, slot in pairs if self.score(size, slot) < FITS]
         certain = [
-            pair for pair in wrong if not any(e in ("i", "j", "k", "0") for e in (pair[0].rows, pair[0].columns))
+            pair for pair in wrong if not any(e == "0" or e in self.indices for e in (pair[0].rows, pair[0].columns))
         ]
         if certain:  # 0 is a misreading, and i an index
             said = "; ".join(dict.fromkeys(self._said(size, slot) for size, slot in certain))
@@ -232,7 +247,8 @@ class Sizes:
         return {i for i, ok in found.items() if ok}
 
     def _size_of(self, axes: Axes) -> str:
-        return "×".join(self.numbers.get(axis, axis) for axis in axes)
+        names = {axis: letter for letter, axis in [*self.letters.items()][::-1]}
+        return "×".join(self.numbers.get(axis, names.get(axis, axis)) for axis in axes)
 
     def _said(self, size: Size, slot: Slot) -> str:
         why = ""

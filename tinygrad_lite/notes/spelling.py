@@ -34,7 +34,7 @@ SIZE = re.compile(rf"(?<![\w.×])({EXTENT})(?:{TIMES})({EXTENT})(?![\w×]|\s*\\t
 
 _WORDS = (  # that stand in formulas as they are: functions, Greek letters, arguments of NumPy's functions
     r"(?i:relu|softmax|softplus|sigmoid|logistic|tanh|sech|elu|gelu|silu|swish|identity|leakyrelu|logsoftmax|exp|log|ln|sqrt|max|"
-    r"maximum|min|minimum|abs|sign|sum|mean|dot|matmul|outer|multiply|square|power|where|transpose|norm|step|"
+    r"maximum|min|minimum|abs|sign|sum|mean|dot|matmul|outer|multiply|square|power|where|transpose|norm|step|diag|"
     r"alpha|eta|lambda|epsilon|gamma|beta|mu|rho|theta)|axis|keepdims?|dim|dtype|float|True|False|None"
 )
 _CAPITALS = "[WXAZYHUVJLCbTDPQ]"
@@ -42,9 +42,8 @@ _PAIRS = "[WUV][axhz]|[axh][WUV]|w[axhXAH]|[axhzXAHZ]w|mn|m[kKcC]|[nN][kK]"
 _SYMBOLS = re.compile(rf"d?[A-Za-z]|(?:d?{_CAPITALS}){{1,4}}T?|{_PAIRS}|(?i:leaky)|{_WORDS}")
 _UNDERSCORED = re.compile(
     r"(?:(?:leaky|log|d|deriv|derivative|grad)_)?(?:relu|softmax|sigmoid|tanh|g|act|activation)(?:_(?:prime|deriv|derivative|grad|"
-    r"backward))?|[yY]_?(?:hat|pred|true)|(?:[yY]_)?one_?hot(?:_[yY])?|lr|learning_rate|step_size|delta|d?(?:loss|cost|mse|bce)|"
-    r"grad_[Wwb]\d?|(?:np|numpy|torch|self|params|grads|parameters|cache|jnp)|d?[WwbZzAaXxhH]_\w+|d?[A-Za-z]_[A-Za-z]{1,3}|"
-    r"d?[WwbZzAaXxhH]\d?_?T",
+    r"backward))?|d?[yY]_?(?:hat|pred|true)|(?:[yY]_)?one_?hot(?:_[yY])?|lr|learning_rate|step_size|delta|d?(?:loss|cost|mse|bce)|"
+    r"grad_[Wwb]\d?|(?:np|numpy|torch|self|params|grads|parameters|cache|jnp)|d?[WwbZzAaXxhH]_\w+|d?[A-Za-z]_[A-Za-z]{1,3}",
     re.IGNORECASE,
 )
 
@@ -75,22 +74,19 @@ _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"½", "(1/2)"),
     (r"<sup>(\w+)</sup>\s*[/⁄]\s*<sub>(\w+)</sub>", r"\1/\2"),
     (r"<(su[bp])>(.*?)</\1>", lambda m: f"{'^' if m[1] == 'sup' else '_'}{{{m[2]}}}"),
-    (r"\\(?:over(?:set|brace)|stackrel)\s*\{[^{}]*\}\s*\{\s*=\s*\}", "="),
     (r"\\(?:label|tag\*?|(?:text)?color|[hv]space\*?|[hv]?phantom)\s*\{[^{}]*\}", " "),
     (r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|(?:no)?limits|nonumber|q?quad)(?![a-zA-Z])", " "),
     (r"\\[,;:! ]|~|&|\\underbrace|\\\\|\\$|`", " "),
-    (r"\\math(?:bb|ds)\s*\{?\s*[1I]\s*\}?|\\mathbf\s*\{\s*1\s*\}|\b[1I](?=\s*(?:\\\{|_\s*\{))", " 𝟙 "),
     (rf"{_WRAPPERS}\s*\{{([\w\s.\\-]*)\}}", r" \1"),
     (_WRAPPERS, " "),
     (r"\\[lr]brace(?![a-z])|\\[{}]|\\[lr]brack(?![a-z])", lambda m: "(" if m[0][1] in "l{" else ")"),
     (r"\\[lr]?Vert(?![a-z])|\\\||\|\||‖", "‖"),
-    (r"\\[lr]?vert(?![a-z])", "|"),
     (r"‖([^‖]*)‖(?:_\{?[F2]\}?)?", r" norm(\1)"),
-    (r"\|([^|]*)\|", r" abs(\1)"),
     (r"\*\*", "^"),
+    (r"(?:\\cdot|·|\.)\s*\*", " .* "),
+    (r"\^\s*\{\s*(?:\\circ|\\odot|∘|⊙)\s*(\d)\s*\}", r"^{\1}"),
     (r"\\prime(?![a-z])|[’ʹ′]", "'"),
     (r"\\(?:top|intercal)(?![a-z])|[⊤⊺]", "T"),
-    (r"\\(?:wide)?hat(?![a-z])\s*\{\s*([A-Za-z])\s*\}", r" \1ˆ"),
     (r"\\(?:wide)?hat(?![a-z])\s*(\{?)\s*([A-Za-z])", r" \1\2ˆ"),
     (r"\\(?:wide)?(?:tilde|bar)(?![a-z])\s*\{?\s*([A-Za-z])\s*\}?", r" \1˜"),
     (r"\\[dtc]frac(?![a-z])", r"\\frac"),
@@ -109,7 +105,6 @@ _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (rf"{_NO_WORD}delta(?![A-Za-z])", "δ"),
     (rf"{_NO_WORD}(d?)(?i:loss|cost|mse|bce)(?![A-Za-z])", r"\1J"),
     (r"(?i:leaky)[_ -]?(?i:relu)", "leakyrelu"),
-    (r"(?i:log)_softmax", "logsoftmax"),
     (rf"{_NO_WORD}(?:d_?|deriv(?:ative)?_|grad_)({_ACTIVATIONS})(?![A-Za-z_])", r"\1′"),
     (rf"{_NO_WORD}({_ACTIVATIONS}|g)_(?:prime|deriv(?:ative)?|grad|backward)(?![A-Za-z])", r"\1′"),
     (r"(?:\\nabla|∇)\s*_\s*(?:\{((?:[^{}]|\{[^{}]*\})*)\}|([A-Za-z]\d?))\s*[JLCEℓ](?![A-Za-z])", r"∂\1\2"),
@@ -122,7 +117,7 @@ _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"(?<![\w.])(\d+)([mnN])(?![A-Za-z(_^])", r"(\1 \2)"),
 ]
 
-_SUM = re.compile(r"(?:\\sum(?![a-z])|Σ|∑)\s*((?:[_^]\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?\w+)\s*)*)")
+_SUM = re.compile(r"(?:\\(?:sum|Sigma)(?![a-z])|Σ|∑)\s*((?:[_^]\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?\w+)\s*)*)")
 _BOUND = re.compile(r"_\s*(?:\{?\s*([a-z](?:\s*,\s*[a-z])*)\s*(?:=|\}|\\in|∈|$|[_^])|([a-z])(?!\w))")
 _SCRIPT = re.compile(r"([_^])\s*(?:(\{)|(\[[^\[\]]*\]|\([\w+\- ]*\)|-?\d+|\\[A-Za-z]+|[a-z]{2,}(?![A-Za-z])|[^\s(]))")
 _TIME = r"new|old|t|t\s*[-+]\s*1|\(\s*t(?:\s*[-+]\s*1)?\s*\)"
@@ -232,7 +227,7 @@ class _Scripts:
         if letters and {*letters} <= self.indices and len(letters) <= (3 if bracketed or not above else 1):
             return f"⟪{letters}⟫"
         if bracketed and re.fullmatch("[a-z]", inner):
-            return f"⟦[{inner}]⟧"
+            return f"⟦[{inner}]⟧" if inner in "lij" else f"⟦_{inner}⟧"
         if above and re.fullmatch(r"[A-KM-SU-Z](?:_?\d)?", body):  # no power: some layer, badly scanned
             return "⟦[l]⟧"
         if above or re.search(r"[<>≤≥]|\\[lg]e?q?", body):

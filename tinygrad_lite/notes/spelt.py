@@ -15,7 +15,7 @@ from .network import RATE, names_in, split
 from .verdict import DERIVATIVES
 
 _NAMED = (
-    r"(?P<name>(?P<letter>[A-Za-z])(?P<layer>\s*(?P<mark>\^|_)?\s*(?P<open>\{?\s*[\[(]|\{)?\s*(?P<number>\d)"
+    r"(?P<name>(?P<letter>[A-Za-z]|\\[tT]heta|[θΘ])(?P<layer>\s*(?P<mark>\^|_)?\s*(?P<open>\{?\s*[\[(]|\{)?\s*(?P<number>\d|[a-z](?=\s*[\])]))"
     r"\s*(?:T|\\top)?\s*[\])]?\s*\}?)?)"
 )
 _LOSS = r"\s*(?:[JLCE]|\\mathcal\s*\{?[A-Z]\}?|\\ell)\s*"
@@ -55,10 +55,13 @@ class Spelling(NamedTuple):
 
 
 class Speller:
-    """How one equation is spelt, and where it does not say, the page it stands on, of which `others` are the equations."""
+    """How one equation is spelt, and where it does not say, the page it stands on, of which `others` are the equations.
 
-    def __init__(self, own: str, page: str, others: str) -> None:
-        self.own, self.page, self.others = own, page, others
+    `axis` is that of the samples.
+    """
+
+    def __init__(self, own: str, page: str, others: str, axis: int = 1) -> None:
+        self.own, self.page, self.others, self.axis = own, page, others, axis
         self.python = "@" in own or "np." in own or ".T" in own
         self.latex = "\\" in own or "{" in own or ("$" in page and not self.python)
 
@@ -76,7 +79,7 @@ class Speller:
         if sign_ == "-=" and isinstance(tree, Apply):
             tree = tree.inputs[1]
         if self.python:
-            text = f"{target} {sign_} {code(self._in_python(tree))}"
+            text = f"{target} {sign_} {code(tree if split(target)[1] in 'JLCE' else self._in_python(tree))}"
             names = {n: str(self.named(n) or n) for n in (target, *names_in(tree)) if not plain}
             text = re.sub(
                 r"\b[A-Za-z]\w*\b", lambda m: new if (new := names.get(m[0], "")).isidentifier() else m[0], text
@@ -110,12 +113,18 @@ class Speller:
     def named(self, name: str) -> Spelling | None:
         """Return how a name is spelt: as in the equation, as on the page, or as others like it are."""
         gradient, letters, layer = split(name)
-        if len(letters) != 1:
+        if len(letters) != 1 and letters != "theta":
             return None
+        layer = layer.removeprefix("_")
         best: dict[int, Spelling] = {}  # this name; one like it; in what it stands; what stands so, but is another
         for found in self.found:
             for (of_gradient, s), _ in Counter(found).most_common():
-                same = s.letter.upper() == letters.upper() or (s.letter == "" and letters == "Z")
+                own = (
+                    "theta"
+                    if (s.letter[-1:] in ("θ", "Θ", "a") and len(s.letter) != 1) or s.letter in ("θ", "Θ")
+                    else s.letter
+                )
+                same = own.upper() == letters.upper() or (s.letter == "" and letters == "Z")
                 if of_gradient == gradient and bool(s.layer) == bool(layer) and (same or s.letter):
                     best.setdefault(int(s.layer != layer) if same else 3, s)
                 elif same and s.letter and s.layer == layer:
@@ -128,12 +137,12 @@ class Speller:
 
     def _in_python(self, tree: Expression) -> Expression:
         """Write sums over an axis as the page does, and derivatives as what they are."""
-        axis, keeps = re.search(r"axis\s*=\s*(\d)", self.page), "keepdims" in self.page
+        keeps = "keepdims" in self.page
 
         def rule(part: Expression) -> Expression | None:
             match part:
                 case Apply(op, inputs, params) if op in SUMS and (not params or not keeps):
-                    own = dict(params).get("axis", int(axis[1]) if axis else 1)
+                    own = dict(params).get("axis", self.axis)
                     return Apply(op, inputs, (("axis", own), *((("keepdims", True),) if keeps else ())))
                 case Apply(op, (z,)) if op.endswith("'") and op[:-1] in DERIVATIVES:
                     return DERIVATIVES[op[:-1]](z)

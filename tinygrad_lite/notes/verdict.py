@@ -11,8 +11,8 @@ import numpy as np
 from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced, write
 from ..op import REGISTRY
 from .formula import SUMS, Scope, evaluate, expression, read, renamed
-from .judge import Judge, Line, close
-from .network import DATA, LABELS, RATE, M, names_in, split
+from .judge import SCALES, Judge, Line, close
+from .network import DATA, LABELS, LOSSES, RATE, M, Network, names_in, sample, split
 from .page import Page, is_update, names_of
 from .statement import Statement
 
@@ -55,6 +55,8 @@ def _of_line(line: Line, judge: Judge) -> Verdict:
     if line.right:
         return Verdict(WRONG, line.remark, (line.meant, line.written)) if line.meant else _confirmed(line, judge)
     reads, network = list(dict.fromkeys(names_in(line.tree))), judge.network
+    if reads and not any(np.ndim(judge.values.get(n, ())) for n in reads):
+        return Verdict(UNKNOWN, "there are but numbers in it: it breaks off")
     if strange := sorted(set(network.constants) - set(names_in(network.cost)) & set(reads)):
         return Verdict(
             AMBIGUOUS, f"{greek(', '.join(strange))} does not stand in the loss, so this term cannot be judged"
@@ -63,11 +65,12 @@ def _of_line(line: Line, judge: Judge) -> Verdict:
         return Verdict(AMBIGUOUS, f"it rests on {' and '.join(unread)}, whose equation could not be read")
     found, scalars = line.found_wrong, {*network.scalars, *network.constants}
     fixed = expression(found.fix.partition(" = ")[2], scalars) if found is not None and found.fix else None
+    fixed = _masked_by_input(fixed, network) if fixed is not None else None
     unknown = [n for n in reads if n not in judge.values and n != RATE]
     said = ""
     if unknown:
         said = f"{', '.join(unknown)} is not defined"
-        if fixed is None:
+        if fixed is None or {*unknown} & judge.page.targets:
             return Verdict(UNKNOWN, said)
         lacks = [n for n in dict.fromkeys(names_in(fixed)) if n not in reads]
         said += f"; {' and '.join(lacks)} is missing" * bool(lacks)
@@ -77,13 +80,29 @@ def _of_line(line: Line, judge: Judge) -> Verdict:
         said = (
             in_notes(found.reason, {*judge.values}, scalars) if found is not None else "it differs from the derivative"
         )
+        said = re.sub(
+            r"axis=\d belongs where axis=\d stands.*", "it is summed over the features, not over the samples", said
+        )
         if in_python := re.search(r"np\.|_prime|\.shape|axis=|keepdims", said):  # what notes have no sign for
             said = said[: in_python.start()].rpartition(": ")[0] or "it differs from the derivative"
         named = sorted((set(names_in(network.cost)) & set(network.constants)) - set(reads))
         if named and re.search(r"factor \d", said):  # which depends on what number was drawn for the name
             said = f"it differs by a factor; {greek(', '.join(named))} stands in the loss, and not here"
-    fix = (line.judged_as, _spelt_as(fixed, line)) if fixed is not None else None
-    return Verdict(WRONG, "; ".join(filter(None, [line.remark, said])), fix)
+    fix = (line.called or line.judged_as, _spelt_as(fixed, line, network.scalars[-1])) if fixed is not None else None
+    return Verdict(WRONG, "; ".join(filter(None, [line.remark, said, _from_another_loss(line, judge)])), fix)
+
+
+def _from_another_loss(line: Line, judge: Judge) -> str:
+    """Say of which loss in use a line would be true, where the page writes another: one of the two is wrong."""
+    network = judge.network
+    written = network.cost_name.endswith("as written") and line.target == f"d{network.output}" and not network.total
+    for other in filter(None, (sample(network.with_loss(name)) for name in LOSSES if written)):
+        for known in map(other.values, SCALES):
+            value = evaluate(line.found, known)
+            if value is not None and close(value, known[line.target]):
+                own = network.cost_name.split()[0]
+                return f"it would follow from {other.network.cost_name}, but {own} is written otherwise"
+    return ""
 
 
 def _confirmed(line: Line, judge: Judge) -> Verdict:
@@ -95,6 +114,23 @@ def _confirmed(line: Line, judge: Judge) -> Verdict:
     if judge.network.assumed:
         return Verdict(RIGHT, "; ".join(filter(None, [line.remark, "as in the notes' own network"])))
     return Verdict(DEFINITION, line.remark)
+
+
+def _masked_by_input(tree: Expression, network: Network) -> Expression:
+    """Write g'(Z1) for g'(A1), which is the same for a ReLU, and not what is meant."""
+    applied = {
+        n: t.inputs[0]
+        for n, t in network.definitions.items()
+        if isinstance(t, Apply) and t.op in ("relu", "leaky_relu")
+    }
+
+    def rule(part: Expression) -> Expression | None:
+        match part:
+            case Apply("relu'" | "leaky_relu'" as op, (Name(text), *rest), params) if text in applied:
+                return Apply(op, (applied[text], *rest), params)
+        return None
+
+    return replaced(tree, rule)
 
 
 def _at_another(tree: Expression, fixed: Expression) -> str:
@@ -113,8 +149,8 @@ def _at_another(tree: Expression, fixed: Expression) -> str:
     return ""
 
 
-def _spelt_as(tree: Expression, line: Line) -> Expression:
-    """Write a repair as the line was written: with its g', with the factors before Σ that it had."""
+def _spelt_as(tree: Expression, line: Line, count: str) -> Expression:
+    """Write a repair as the line was written: with its g', the factors before Σ that it had, and the page's name for m."""
     primes = [
         p.op
         for p in parts_of(line.written)
@@ -131,7 +167,7 @@ def _spelt_as(tree: Expression, line: Line) -> Expression:
                 return Apply("mul", (a, Apply("sum", (b,))))
         return None
 
-    return replaced(tree, rule)
+    return replaced(replaced(tree, rule), lambda p: Name(count, scalar=True) if p == M else None)
 
 
 def _is_number(tree: Expression) -> bool:
@@ -267,6 +303,9 @@ DERIVATIVES: dict[str, Callable[[Expression], Expression]] = {
 }
 
 
+PLAIN: dict[str, Callable[[Expression], Expression]] = {"relu": lambda z: Apply("maximum", (Number(0), z))}
+
+
 def _of_function(s: Statement, judge: Judge) -> Verdict:
     """Judge the definition of an activation or of its derivative: σ'(z) = σ(z) (1 − σ(z)), g(Z1) = ReLU(Z1)."""
     call, _, argument = s.target.rstrip(")").partition("(")
@@ -287,8 +326,10 @@ def _of_function(s: Statement, judge: Judge) -> Verdict:
         if not values or (bare not in signs and "'" not in call and not any(close(v, true) for v in values)):
             return Verdict(DEFINITION)
         if not any(close(value, true) for value in values):
-            form = DERIVATIVES.get(op) if call == bare + "'" else None
-            fix = (s.target, form(Name(argument))) if form else None
+            form = (DERIVATIVES if call == bare + "'" else PLAIN).get(op)
+            mask = form(Name(argument)) if form else None
+            steps = op == "relu" and call != bare
+            fix = (s.target, Apply("where", (mask, Number(1), Number(0))) if steps else mask) if mask else None
             sign = next((sign for sign, other in signs.items() if other == op), op)
             return Verdict(WRONG, f"it is not {sign}{call[len(bare) :]}({argument})", fix)
     return Verdict(RIGHT)

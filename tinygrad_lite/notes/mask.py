@@ -1,0 +1,118 @@
+"""Mask: a page without what only decorates it, each sign in its place, and with the words that are names spelt as such."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import unescape
+
+from .spelling import WIDE, is_symbolic
+
+ROWS = r"(?:align(?:ed|at|edat)?|gather(?:ed)?|split|eqnarray|equation|multline|[dr]?cases|array|[bpvBV]?matrix)\*?"
+EQUALS = re.compile(r":=|≔|←|\\leftarrow|\\gets|[-+]=|(?<![<>!=:])=(?![=>])")
+WORD = r"[A-Za-zÀ-ÖØ-öø-ÿ]+(?:_[A-Za-z]+)*"
+WRAPPED = r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|[hm]box|operatorname\*?)\s*\{(?P<inside>[^{}$]*)\}"
+ENGLISH = re.compile(
+    r"where|step|power|sign|mean|norm|identity|min|max|dot|square|transpose|multiply|outer|true|false|none|self|float|dim|"
+    r"activation|act|loss|cost|int|bool",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"(?<=[\s.…])\(\d{1,2}\)(?=\s*(?:\$\$|\\\]|\\\\|\n|$))")
+ENVIRONMENT = re.compile(
+    rf"(?P<begin>\\begin\s*\{{(?P<name>{ROWS})\}}(?:\s*\{{[^{{}}]*\}})?)"
+    r"(?P<rows>(?:(?!\\begin\s*\{(?P=name)\}).){0,4000}?)(?P<end>\\end\s*\{(?P=name)\})",
+    flags=re.S,
+)
+_DISPLAY = re.compile(
+    rf"\$\$(?:(?!\n\n|\$\$).){{0,4000}}\$\$|\\\[(?:(?!\n\n|\\[\[\]]).){{0,4000}}\\\]|{ENVIRONMENT.pattern}", flags=re.S
+)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", match[0])
+
+
+_SPACED = r"(\\(?:mathrm|text|operatorname)) *(\{(?: *[A-Za-z]){3,12}) *\}"
+_NESTED = r"[^{}\n]*(?:\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}[^{}\n]*)*"
+_MASKS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
+    (re.compile(rf"{_SPACED}"), lambda m: f"{m[1]}{m[2].replace(' ', '')}}}".rjust(len(m[0]))),  # \mathrm { R e L U }
+    (re.compile(r"<!--.{0,2000}?-->|</?(?!su[bp]>)\w+[^<>\n]{0,100}>", re.S), _blank),
+    (re.compile(r"<-{1,2}(?=\s)"), lambda m: "←".rjust(len(m[0]))),
+    (re.compile(r"&[A-Za-z]{2,8};"), lambda m: unescape(m[0]).ljust(len(m[0]))),
+    (re.compile(rf"\\(?:boxed|underline|fbox|colorbox)\s*\{{({_NESTED})\}}"), lambda m: f"{m[1]} ".rjust(len(m[0]))),
+    (re.compile(r"\\(?:overset|stackrel)\s*\{[^{}]*\}\s*\{\s*=\s*\}"), lambda m: "=".rjust(len(m[0]))),
+    (re.compile(r"(?<!\\)(?:\\\\)*(\\[()])"), lambda m: m[0][:-2] + (" $" if m[1] == "\\(" else "$ ")),
+    (re.compile(r"\$([ \t]*:?=[ \t]*)\$"), lambda m: f" {m[1]} "),  # $Z$ = $W X$ is one formula
+    (re.compile(r"(?<!`)`(?!`)|(?<![\w)\]}])\*\*(?=\S)|(?<=\S)\*\*(?=[\s.,;:]|$)"), _blank),
+]
+
+
+def blanked(text: str) -> str:
+    """Return the page with what only decorates blanked out, each sign in its place, and rows between ‹ and ›."""
+    text = re.sub("[‹›¦]", " ", text)
+    for pattern, new in _MASKS:
+        text = pattern.sub(new, text)
+    text = _NUMBERED.sub(_blank, text) if "(1)" in _NUMBERED.findall(text) else text
+    return _worded(_DISPLAY.sub(_displayed, text).replace("¦", "\\"))
+
+
+COMMON = "(?:hidden|out|(?:output|score|logit|prob|pred|prediction|error|gradient|target|label|input)s?|weights)"
+_DEFINED = re.compile(rf"(?<![\w\\.'\"])({WORD})[\d_^{{}}\[\]]*\s*(?::?=|←)\s*(?!=)([^\n=←;#$]{{1,300}})")
+FORMULA = re.compile(r"[WXAZYHb]\d|[\^@+*/⊙∘·]|[\w}]\(|\s-\s|[WX] ?[XAHWx]\b")
+
+
+def _worded(masked: str) -> str:
+    """Spell the words that equations of the page define, such as hidden = tanh(X W1 + b1), in letters of names."""
+    defined, words, before = _DEFINED.findall(masked), set[str](), -1
+    while before < len(words):
+        before = len(words)
+        for word, side in defined:
+            base = word[1:] if re.fullmatch(f"d{COMMON}", word) else word
+            for part in (
+                []
+                if base[0] in "dD" or is_symbolic(word) or ENGLISH.fullmatch(word)
+                else [side, re.split(r",\s|\s\(|\s\s|\.\s", side)[0]]
+            ):
+                inner = re.findall(rf"(?<![\\A-Za-z_]){WORD}", part)
+                if inner and all(is_symbolic(w) or {w, w[1:]} & words for w in inner) and FORMULA.search(part):
+                    words |= {base}
+    uses = re.compile(
+        rf"(?<![A-Za-z\d_\\])(?<!_\{{)(?<!_\\text\{{)(d|(?:delta|grad|d)_)?({'|'.join(sorted(words, key=len)[::-1])})"
+        r"(?![A-Za-z]|_[a-zA-Z]|\s*[x×]\s|\s*\\times)([ \t][A-Za-z_]+)?"
+    )
+
+    def spelt(match: re.Match[str]) -> str:
+        after = re.sub("^(?:delta|grad|d)_", "", (match[3] or "").strip())
+        if len(after) > 1 and not is_symbolic(after) and not {after, after[1:]} & words:
+            return match[0]  # the hidden layer
+        return f"{match[1] or ''}{match[2].translate(WIDE)}{uses.sub(spelt, match[3] or '')}"
+
+    masked = uses.sub(spelt, masked) if words else masked
+    if any(word == "h" and FORMULA.search(side) for word, side in defined):  # then h (p - y) is a product
+        masked = re.sub(r"(?<![A-Za-ce-z\\])h(?=(?:\d|[_^][\[{(\d\])}]{1,6})?\s?\()", "h".translate(WIDE), masked)
+    return masked
+
+
+def _displayed(match: re.Match[str]) -> str:
+    """Put a display formula on one line, its rows apart."""
+    text = match[0].replace("\n", " ")
+    line = match.string[match.string.rfind("\n", 0, match.start()) + 1 : match.start()]
+    if line.count("$") % 2 and (EQUALS.search(line) or not EQUALS.search(re.sub(r"[_^]\s*\{[^{}]*\}", "", text))):
+        return text  # a matrix in a line
+    if not match["name"]:
+        return f"›‹{_rows(text[2:-2])}› "
+    rows, found, rest = _rows(text).rpartition("›‹")
+    return rows + "› " * bool(found) + rest
+
+
+def _rows(text: str) -> str:
+    r"""Split at the \\ of environments that list equations; \\ in matrices and definitions stays."""
+
+    def listed(match: re.Match[str]) -> str:
+        defines = re.search(r"=\s*(?:\\left)?\s*\\?[{\[(.|]?\s*$", text[: match.start()])
+        equals = EQUALS.search(re.sub(r"[_^]\s*\{[^{}]*\}", "", match["rows"]))
+        if defines or "matrix" in match["name"] or not equals:
+            return match[0].replace("\\\\", "¦¦")
+        return "›‹".ljust(len(match["begin"])) + _rows(match["rows"]) + "›‹".ljust(len(match["end"]))
+
+    return ENVIRONMENT.sub(listed, text).replace("\\\\", "›‹")
