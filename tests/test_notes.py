@@ -568,3 +568,16 @@ dZ1 = dhidden * (1 - hidden)
     assert found.pop("dZ1") == "wrong"
     assert set(found.values()) == {"right", "definition"}
     assert len(found) == 6
+
+
+FOUND_BY_FUZZING = [
+    "A^{[0}=X ad W^{2}=\\text{eLU}(n)",
+    "Z^{1}=A^{0}b{[1]}$Z^{2}=W^{2}$b^{2}=b^{1}delta^{2}$b^{2}=b^{2}-alpha\\delta b^{2}",
+    "alpha=W{[2]}$=  b^{2}=b^{2}alpha\\delta ^{2}",
+    "A^{[0}=(7.T\\times m)",
+]
+
+
+@pytest.mark.parametrize("text", FOUND_BY_FUZZING)
+def test_no_network_that_a_page_may_mean_raises(text: str) -> None:
+    assert check(text).rows

@@ -182,7 +182,8 @@ def _styles(equations: Mapping[str, Expression], known: set[str]) -> list[Style]
         left, right = product.inputs if isinstance(product, Apply) else ()
         on_left = is_weight(left) or not is_weight(right)
         weight = left if on_left else right
-        seen[split(names_in(weight)[0])[1], on_left, not isinstance(weight, Name)] += 1
+        for name in names_in(weight)[:1]:
+            seen[split(name)[1], on_left, not isinstance(weight, Name)] += 1
     style = replace(
         style, bias=not seen or any(split(name)[1] == style.b for name in known),
         hidden=next((op for op in hidden if op in REGISTRY and op != "softmax"), "relu"),

@@ -228,7 +228,7 @@ def activates(tree: Expression) -> TypeGuard[Apply]:
 
 
 def is_weight(side: Expression) -> bool:
-    return split(names_in(side)[0])[1] in WEIGHTS
+    return any(split(name)[1] in WEIGHTS for name in names_in(side)[:1])
 
 
 __all__ = ["Network", "Sample", "names_in", "others", "sample", "split"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..derive.expression import Apply, Expression, Name, write
 from .judge import Judge
-from .network import DATA
+from .network import DATA, split
 from .page import Page
 from .statement import Item, Size, Statement
 from .verdict import AMBIGUOUS, RIGHT, UNKNOWN, WRONG, Verdict
@@ -91,7 +91,9 @@ class Sizes:
             group.append((i, slots))
             if item.sizes:
                 beside = len(item.sizes) == 1 and slots and not re.search(r"_\s*\{[^}]*(?:times|×)", item.text)
+                whole = beside and item.statement is not None and slots[0].text not in self._targets(item.statement, i)
                 pairs = [(item.sizes[0], slots[0])] if beside else self._best(item.sizes, slots)[1]
+                pairs = [] if whole else pairs  # it is that of a target that is not known
                 pairs = named if len(named) == len(item.sizes) else pairs
                 self.pairs[i] = (i, pairs) if item.statement is not None else (None, [])
         self._assign(group[-4:], waiting)
@@ -139,10 +141,14 @@ class Sizes:
         name = re.match(r"\W*([XY])\s*=", item.text)
         return [Slot(name[1], (axes,))] if name and (axes := self._axes(name[1])) else []
 
+    def _targets(self, s: Statement, i: int) -> list[str]:
+        """Return what an equation is judged as, and what it says it is."""
+        lines = self.judge.lines if self.judge is not None else []
+        return [*(line.judged_as for line in lines if line.equation == i), s.target]
+
     def slots(self, s: Statement, i: int) -> Iterator[Slot]:
         """Yield the matrices of an equation from left to right."""
-        lines = self.judge.lines if self.judge is not None else []
-        target = next((line.judged_as for line in lines if line.equation == i), s.target)
+        target = self._targets(s, i)[0]
         if own := self._axes(target):
             yield Slot(target, (own,))
         for side in s.sides[-1:]:
@@ -217,6 +223,11 @@ class Sizes:
         certain = [
             pair for pair in wrong if not any(e == "0" or e in self.indices for e in (pair[0].rows, pair[0].columns))
         ]
+        unread = sorted(n for n in self.page.unread if not split(n)[0] and n != "J")
+        if certain and unread and self.judge is not None and self.judge.network.assumed:
+            return Verdict(
+                AMBIGUOUS, f"the equation of {' and '.join(unread)} could not be read, from which it follows"
+            )
         if certain:  # 0 is a misreading, and i an index
             said = "; ".join(dict.fromkeys(self._said(size, slot) for size, slot in certain))
             fix = ", ".join(dict.fromkeys(self._size_of(slot.axes[0]) for _, slot in certain))

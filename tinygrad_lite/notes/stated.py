@@ -26,6 +26,7 @@ _SHAPE = re.compile(
 )
 _TUPLE = re.compile(rf"^\s*[\[(]\s*({EXTENT})\s*,\s*({EXTENT})\s*[\])]\s*$")
 TRIPLE = re.compile(rf"(?<![\w.]){EXTENT}(?:{TIMES}{EXTENT}){{2,9}}(?!\w)")
+_TENSOR = re.compile(rf"\s[\[(]\s*{TRIPLE.pattern}\s*[\])]\s*$")  # of more axes than two: nothing to judge
 
 
 def downwards(lines: list[str], separator: str | None = None) -> list[Size]:
@@ -43,7 +44,7 @@ def downwards(lines: list[str], separator: str | None = None) -> list[Size]:
 def taken_out(text: str) -> tuple[str, list[Size]]:
     """Return a formula without the sizes stated in and after it, and these."""
     sizes: list[Size] = []
-    text = re.sub(r"\s{2,}", "  ", text)
+    text = _TENSOR.sub("", re.sub(r"\s{2,}", "  ", text))
     for pattern in (_REAL, _IN_BRACKETS, _ASIDE, _TRAILING, _BELOW, _LONE):
         found = [Size(m[1], (*m.groups(), None)[1] or "1", m[0].strip("\n _{}")) for m in pattern.finditer(text)]
         sizes = found + sizes if pattern is _BELOW else sizes + found

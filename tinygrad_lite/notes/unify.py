@@ -93,7 +93,7 @@ class Shapes:
 
     def named(self, output: str) -> dict[str, tuple[str, str]] | None:
         """Return the axes of every leaf: m counts the samples, n the inputs, c the outputs, h those between."""
-        if DATA not in self.shapes:
+        if not {DATA, output} <= set(self.shapes):
             return None
         leaves = [n for n in self.shapes if n not in self.definitions and n != DATA and n not in self.biases]
         owned = {self._find(i) for name in leaves for i in self.shapes[name]}

@@ -70,7 +70,7 @@ def _of_line(line: Line, judge: Judge) -> Verdict:
     said = ""
     if unknown:
         said = f"{', '.join(unknown)} is not defined"
-        if fixed is None or {*unknown} & judge.page.targets:
+        if fixed is None or line.target in network.assumed or {*unknown} & judge.page.targets:
             return Verdict(UNKNOWN, said)
         lacks = [n for n in dict.fromkeys(names_in(fixed)) if n not in reads]
         said += f"; {' and '.join(lacks)} is missing" * bool(lacks)
@@ -196,8 +196,13 @@ def in_notes(text: str, known: set[str], scalars: set[str]) -> str:
 
 def _of_update(s: Statement, page: Page, judge: Judge) -> Verdict:
     """Judge W := W − α dW with other numbers for every name."""
-    parameters = [n for n in judge.network.axes if n not in (DATA, LABELS)]
-    own, known, plain = s.target, judge.values, "only steps of plain gradient descent are judged"
+    known = judge.values
+    parameters = [
+        n
+        for n in judge.network.axes
+        if n not in (DATA, LABELS) and np.shape(known.get(f"d{n}", ())) == np.shape(known[n])
+    ]
+    own, plain = s.target, "only steps of plain gradient descent are judged"
     if own not in parameters:
         return Verdict(UNKNOWN, f"{own} is no parameter of the network")
     names = names_of(s)[1:]
@@ -241,8 +246,12 @@ def _of_other(s: Statement, i: int, page: Page, judge: Judge) -> Verdict:
         return Verdict(DEFINITION) if network.cost_name.endswith("as written") else _of_loss(s, page, judge)
     if "(" in s.target:
         return _of_function(s, judge)
-    if s.target in network.cyclic or s.target in network.changed:
+    if s.target in network.changed or (s.target in network.cyclic and not page.unread):
         return Verdict(WRONG, "it is defined by what is computed from it")
+    if s.target in network.cyclic:
+        return Verdict(
+            UNKNOWN, f"no network could be made of it: {' and '.join(sorted(page.unread))} could not be read"
+        )
     if s.target in (DATA, LABELS) or not any(map(names_in, s.sides)):
         return Verdict(DEFINITION)
     if s.target in judge.helpers:
