@@ -220,7 +220,22 @@ def space_of(loss: Callable[..., Any], module: Module | None, arguments: list[st
     parameters = (
         frozenset(own) if own else frozenset(n for n, s in specs.items() if s.kind == "real" and not DATA.fullmatch(n))
     )
-    return Space(specs, parameters & set(specs))
+    return Space(specs, _without_data(specs, parameters & set(specs)) if not own else parameters & set(specs))
+
+
+def _without_data(specs: Mapping[str, Spec], parameters: frozenset[str]) -> frozenset[str]:
+    """Return the parameters without those that have an entry for each sample, as a mask or the state of a network has."""
+    data = [
+        set(s.axes)
+        for name, s in specs.items()
+        if (name not in parameters and s.kind != "real") or DATA.fullmatch(name)
+    ]
+    own = {axis for name in parameters for axis in specs[name].axes}
+    shared = set.intersection(*data) if data else set()
+    if not shared or not all(axis in own for axis in shared):
+        return parameters  # there is an axis that only the data have: that of the samples
+    left = [frozenset(n for n in parameters if axis not in specs[n].axes) for axis in sorted(shared)]
+    return max(left, key=len) or parameters
 
 
 DATA = re.compile(r"[XxYyTt]_?\d*|inputs?|labels?|targets?")  # by convention no parameters

@@ -20,6 +20,7 @@ from .gradcheck import gradcheck
 from .isolate import Edits, Step
 from .problem import Diagnosis, Problem, header
 from .report import ERROR, INCONCLUSIVE, RIGHT, WRONG, Formula, Report
+from .roles import recognise
 from .truth import Loss, with_labels
 
 Array = Any
@@ -157,6 +158,7 @@ class _Check:
         """Look at all cases, and sum up."""
         ends = self._ends()
         if "return" not in ends:
+            recognise(self.formulas, self.diverse)
             self.scales = self._settled()
             for case in self.cases:
                 self.look(case)
@@ -167,6 +169,8 @@ class _Check:
             self._trust()
         self.causes = self._causes()
         rows = {**self._rows(), **ends}
+        if all(row.verdict == RIGHT for row in rows.values()) and self.stopped is None and self.halted is None:
+            rows |= self._spoilt_at_the_end()
         rows = self._completed(rows)
         return Report(
             rows, len(self.cases), dict(Counter(case.why for case in self.cases)), self._scale(),
@@ -324,6 +328,24 @@ class _Check:
                 if all(line.step.name != step.name or line.step.key == step.key for line in self.lines.values()):
                     self.lines.setdefault(step.key, _Line(step)).cases += step.seen
 
+    def _spoilt_at_the_end(self) -> dict[str, Formula]:
+        """Return a row for each gradient that is returned wrongly though every line is right by itself."""
+        source = self.formulas.source
+        if source is None:
+            return {}
+        found: dict[str, list[Case]] = {}
+        cases = [case for case in self.cases if case.why != KINK]
+        for case in cases:
+            for step, _, ok in self.formulas.judged_outputs(case, self.scales):
+                if not ok:
+                    found.setdefault(step.name, []).append(case)
+        reason = "every line is right by itself, but what is returned under this name is not the gradient"
+        place = _place(Step("", None, None, source.body[-1], {})) if isinstance(source.body[-1], ast.Return) else {}
+        return {
+            n: Formula(n, WRONG, reason, wrong=len(w), cases=len(cases), kind="label", **place)
+            for n, w in found.items()
+        }
+
     def _excuse(self) -> None:
         """Leave out lines that are wrong only because a line before them assigns two names at once, and is wrong itself."""
         for line in self.lines.values():
@@ -345,7 +367,7 @@ class _Check:
         found: dict[Key, Diagnosis] = {}
         for key, mine in nodes.items():
             those = {node: {k for k in nodes if node in nodes[k] and k not in found} for node in mine}
-            shared = [node for node in mine if len(those[node]) > 1]
+            shared = [node for node in mine if len(those[node]) > 1 and node.lineno not in {k[0] for k in wrong}]
             problem = wrong[key]
             if key in found or not shared or problem is None:
                 continue
@@ -366,7 +388,7 @@ class _Check:
         rows: dict[str, Formula] = {}
         for key, line in self.lines.items():
             name = line.step.name
-            shown = self.formulas.target(name, truth) is not None or line.step.container
+            shown = line.step.final and (self.formulas.target(name, truth) is not None or line.step.container)
             wrong = bool(line.wrong) and not line.convention
             if not wrong and (not shown or name in rows):
                 continue

@@ -130,8 +130,8 @@ def _rounded(formulas: Formulas, shows: Callable[[Case], bool], case: Case) -> C
         return case
     for name in real:
         for index in np.ndindex(values[name].shape):
-            for simple in (0.0, 1.0, -1.0, 2.0):
-                if abs(values[name][index]) <= abs(simple) and values[name][index] in (0.0, 1.0):
+            for simple in (1.0, 2.0, -1.0, 0.0):  # a zero hides what is beside it: the last resort
+                if values[name][index] == simple:
                     break
                 trial = {**values, name: values[name].copy()}
                 trial[name][index] = simple

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from .isolate import UnreadableError, source_of
 from .judge import equal
 from .problem import Example, Problem, Statement
 from .scale import Law, Laws
@@ -39,6 +41,10 @@ class Desk:
         first = self.spaces[0] if self.spaces else {}
         self.numpy = next((name for name, value in first.items() if value is np and not name.startswith("_")), None)
         self.arrays = dict(arrays(first))
+        self.numbers = [n for n, x in first.items() if isinstance(x, np.ndarray) and not x.ndim and n != self.name]
+        functions = {n: x for n, x in first.items() if isinstance(x, FunctionType) and not n.startswith("_")}
+        self.helpers_of_file = set(functions)  # the functions of the file,
+        self.own = [name for name in functions if _is_pure(functions[name], functions)]  # and those that may be tried
         loops = [s.name for s in problem.statements if isinstance(s.node, ast.For)] if statement is not None else []
         self.looped = bool(loops)
         self.rounds = [name for name in loops if is_int(first.get(name))]  # that count the rounds of loops
@@ -87,6 +93,17 @@ class Desk:
             for part in ast.walk(node):
                 if isinstance(part, ast.Subscript) and is_array(value := self.seen(part)):
                     self.arrays.setdefault(ast.unparse(part), value)
+            for code in self._entries():
+                if is_array(value := self.seen(parsed(code))):
+                    self.arrays.setdefault(code, value)
+
+    def _entries(self) -> Iterator[str]:
+        """Yield the entries of dicts and lists that a round of a loop may mean: A[l], A[l - 1], A[l + 1]."""
+        held = [n for n, x in self.spaces[0].items() if isinstance(x, dict | list) and x and n[0] != "_"]
+        for name in held:
+            if name not in self.results and name != self.problem.place:
+                for index in self.problem.rounds:
+                    yield from (f"{name}[{index}]", f"{name}[{index} - 1]", f"{name}[{index} + 1]")
 
     @property
     def results(self) -> set[str]:
@@ -231,6 +248,37 @@ def usefulness(example: Example) -> tuple[bool, bool, bool, int]:
 def single(space: dict[str, Any]) -> bool:
     """Whether an example is in single precision."""
     return any(isinstance(v, np.ndarray) and v.dtype.kind == "f" and v.dtype.itemsize < 8 for v in space.values())
+
+
+def _is_pure(function: FunctionType, others: Mapping[str, FunctionType], depth: int = 0) -> bool:
+    """Whether a function of one array only computes: it calls NumPy, and functions that do the same."""
+    code = function.__code__
+    if depth > 3 or (not depth and code.co_argcount - len(function.__defaults__ or ()) != 1) or code.co_freevars:
+        return False
+    try:
+        body = source_of(function).body
+    except UnreadableError:
+        return False
+    names = {n for n, x in function.__globals__.items() if x is np}
+    parts = [part for statement in body for part in ast.walk(statement)]
+    if any(isinstance(part, ast.Import | ast.ImportFrom | ast.Global | ast.While | ast.With) for part in parts):
+        return False
+    for call in [part.func for part in parts if isinstance(part, ast.Call)]:
+        root = call
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if isinstance(call, ast.Attribute) and isinstance(root, ast.Name) and root.id in names:
+            if set(ast.unparse(call).split(".")) & {"random", "save", "savez", "savetxt", "load", "fromfile"}:
+                return False
+        elif isinstance(call, ast.Attribute):
+            if call.attr not in ("sum", "mean", "max", "min", "copy", "astype", "reshape", "dot"):
+                return False
+        elif isinstance(call, ast.Name) and call.id in others and others[call.id] is not function:
+            if not _is_pure(others[call.id], others, depth + 1):
+                return False
+        elif not isinstance(call, ast.Name) or call.id not in ("len", "float", "abs", "max", "min", "sum"):
+            return False
+    return True
 
 
 def is_int(value: Any) -> bool:

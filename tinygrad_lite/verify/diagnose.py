@@ -36,6 +36,8 @@ def diagnose(problem: Problem, among: Collection[ast.stmt] = (), thorough: bool 
             reason = "right with the final values: an array that it reads is changed only after this line"
             return Diagnosis(reason, None, problem.name, "order")
         repair = search(desk, among, thorough)
+        if repair is not None and overflows(problem) and not _steadies(repair):
+            return Diagnosis("it overflows for large values", None, problem.name, "overflow")
         seen = next(observations(desk), None)
         if repair is None:
             kind, reason = seen or ("unknown", UNKNOWN)
@@ -68,6 +70,12 @@ def overflows(problem: Problem) -> bool:
     if not wrong or len(wrong) == len(problem.examples) or any(e.error is not None for e in wrong):
         return False
     return all(np.asarray(e.value).dtype.kind == "f" and not np.isfinite(e.value).all() for e in wrong)
+
+
+def _steadies(repair: Repair) -> bool:
+    """Whether a repair is one that keeps numbers small, and not another formula that happens to do so."""
+    other = {"mask", "operand", "label", "activation", "extra", "constant"}
+    return not any(change.kind in other for change in repair.changes)
 
 
 def kind_of(repair: Repair) -> str:
@@ -152,6 +160,9 @@ def observations(desk: Desk) -> Iterator[tuple[str, str]]:
         return
     if any(not np.isfinite(v).all() for v in values):
         yield "overflow", "it overflows: not all of it is a finite number"
+    law = desk.laws.find([desk.ratio(v, i) or float("nan") for i, v in enumerate(values)]) if desk.laws else None
+    if law is not None and not law.trivial and len(examples) > 2:
+        yield "scale" if law.powers else "constant", ": ".join(filter(None, scale(law, desk)))
     peaks = [peak for _, peak in desk.peaks]
     wrong = [p for p, e in zip(peaks, examples, strict=True) if not e.right]
     right = [p for p, e in zip(peaks, examples, strict=True) if e.right]

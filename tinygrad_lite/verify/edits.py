@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
+from types import FunctionType
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .desk import NOTHING, Desk, is_array, is_int
+from .isolate import UnreadableError, source_of
 from .scale import rounded
 from .trees import Path, binary, exchanged, factors, parsed, positions, product, text
 
@@ -72,7 +76,7 @@ def _arrays(mine: str, value: Any, desk: Desk) -> Iterator[tuple[str, float, str
         if name == mine:
             continue
         cost = 1.0 + 0.1 * _distance(mine, name) + (0.2 if np.shape(array) != np.shape(value) else 0.0)
-        cost += 0.3 * ("[" in name and "[" not in mine)
+        cost += 0.5 * ("[" in name and "[" not in mine)
         kind = "label" if mine in desk.gradients and name in desk.gradients else "operand"
         yield name, cost, kind
         if array.ndim == 2:
@@ -85,6 +89,7 @@ def _sizes(node: ast.expr, mine: str, desk: Desk) -> Iterator[tuple[str, float, 
     for size, option in desk.sizes.items():
         if option != mine and not (desk.whole and size != desk.problem.name):
             cost = 0.7 if desk.whole else 1.0 if size == desk.problem.samples else 1.1
+            cost += 0.5 * (mine in desk.helpers)  # then it is rather wrong where it is assigned
             yield option, cost + 0.2 * number + 0.2 * ("." in option), "scale"
         if not number:
             yield f"1 / {option}", 1.15 + 0.3 * (option != mine), "scale"
@@ -173,12 +178,18 @@ def functions(node: ast.expr, desk: Desk) -> Iterator[Change]:
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return
     mine = node.func.attr
+    if mine == "where" and len(node.args) == 3:
+        for place, value in itertools.product((1, 2), (1, 0)):
+            if not isinstance(node.args[place], ast.Constant):
+                args = [ast.Constant(value) if i == place else a for i, a in enumerate(node.args)]
+                said = f"{text(node.args[place])} stands where {value} belongs"
+                yield Change(ast.Call(node.func, args, node.keywords), 1.3, "constant", said)
     for other in next((family for family in FAMILIES if mine in family), ()):
         if other != mine:
             new = ast.Call(ast.Attribute(node.func.value, other), node.args, node.keywords)
             cost = 1.2 + 0.1 * (other not in ("sum", "mean", "dot", "matmul"))
             yield Change(new, cost, "function", f"{mine} stands where {other} belongs")
-    if mine in FAMILIES[0]:
+    if mine in (*FAMILIES[0], "norm", "var", "std"):
         yield from _axes(node, node.func.value, desk)
 
 
@@ -253,7 +264,8 @@ def _two(node: ast.expr, desk: Desk) -> Iterator[Change]:
             tree = node
             for path, code in [*((p, other) for p in atoms[one]), *((p, one) for p in atoms[other])]:
                 tree = exchanged(tree, path, parsed(code))
-            yield Change(tree, 1.05, "order", f"{one} and {other} stand in each other's places")
+            cost = 1.2 if isinstance(node, ast.Dict) else 1.05
+            yield Change(tree, cost, "order", f"{one} and {other} stand in each other's places")
 
 
 def _nested(paths: list[Path]) -> bool:
@@ -352,6 +364,9 @@ def more(node: ast.expr, desk: Desk) -> Iterator[Change]:
     """Something more around a part: a transpose, a minus, a factor, a term, a function, a sum."""
     value = desk.seen(node)
     rows: list[Row] = []
+    if isinstance(value, float) and not isinstance(node, ast.Constant):
+        rows.append(("2 * _", 1.3, "constant", "the factor 2 before {} is missing"))
+        rows += [(f"{desk.numpy}.sqrt(_)", 1.5, "function", "sqrt of {} is missing")] if desk.numpy is not None else []
     if not isinstance(node, ast.UnaryOp) and (is_array(value) or isinstance(value, float | np.floating)):
         boolean = value.dtype.kind == "b" if is_array(value) else False
         minus = ("-_", 1.1 + 0.1 * isinstance(node, ast.Name), "sign", "the sign of {} is wrong")
@@ -363,7 +378,9 @@ def more(node: ast.expr, desk: Desk) -> Iterator[Change]:
         rows += _made_of(node, value, desk) if value.dtype.kind == "f" else []
     mine = text(node) if rows else ""
     for code, cost, kind, words in rows:
-        cost += 0.25 * (kind == "missing" and mine in desk.helpers)  # it is rather missing in the line that gives it
+        cost += 0.25 * (
+            kind in ("missing", "activation") and mine in desk.helpers and node is not desk.root
+        )  # it is rather missing in the line that gives it
         yield Change(filled(code, node), cost, kind, words.replace("{}", mine))
 
 
@@ -387,30 +404,65 @@ def derivatives(name: str, desk: Desk) -> list[tuple[str, str, str, float]]:
             (f"{desk.numpy}.cos({name})", "sin", 0.3),
             (f"(2 * {name})", "a square", 0.3),
         ]
+    if desk.numpy is not None and name not in desk.gradients:
+        sigma = f"1 / (1 + {desk.numpy}.exp(-{name}))"
+        rows.append((f"({sigma} * (1 + {name} * (1 - {sigma})))", "silu", 0.35))
     if desk.numpy is not None and split:
+        slopes = [n for n, x in desk.spaces[0].items() if isinstance(x, float) and 0 < x < 1 and n[0] != "_"]
+        rows += [(f"{desk.numpy}.where({name} > 0, 1, {slope})", "leaky ReLU", 0.35) for slope in [*slopes, "0.01"]]
         rows.append((f"{desk.numpy}.where({name} > 0, 1, {desk.numpy}.exp({name}))", "ELU", 0.3))
     for code, function, cost in rows:
         plain = code[1:-1] if code[0] == "(" else code
         found.append((code, "activation", f"the derivative of {function}, {plain},", cost))
+    found += [(f"{own}({name})", "activation", f"the factor {own}({name})", 0.1) for own in desk.own]
     found.append((f"(1 - {name})", "activation", f"the factor 1 - {name}", 0.2))
     return [*found, (name, "missing", f"the factor {name}", 0.2)]
 
 
 def _factors(node: ast.expr, value: Any, desk: Desk) -> Iterator[Row]:
     """A factor more: an array, or the derivative of an activation."""
+    if isinstance(node, ast.Constant):
+        return
     for name, array in desk.arrays.items():
-        if array.shape == value.shape and not isinstance(node, ast.Constant):
+        if array.shape == value.shape:
             for code, kind, words, cost in derivatives(name, desk):
                 yield f"_ * {code}", 1.5 + cost, kind, f"{words} is missing"
                 if kind != "mask":
                     yield f"_ / {code}", 1.8 + cost, "missing", f"the divisor {code} is missing"
+            for k, function in itertools.product(range(array.ndim), ("sum", "mean") if desk.numpy is not None else ()):
+                code = f"{name} * {desk.numpy}.{function}(_ * {name}, axis={k}, keepdims=True)"
+                yield f"_ - {code}", 1.9, "missing", f"the term - {code.replace('_', '{}', 1)} is missing"
+            for k in range(array.ndim if desk.numpy is not None and _is_share(array) else 0):
+                if np.allclose(array.sum(axis=k), 1):
+                    words = f"the derivative of softmax is not that: the term - {name} * sum is missing"
+                    yield f"_ - {name} * {desk.numpy}.sum(_, axis={k}, keepdims=True)", 1.7, "activation", words
+        else:
+            code = name
+            if array.ndim == 1 and value.ndim == 2 and len(array) == len(value) != value.shape[1]:
+                code = f"{name}[:, None]"
+            elif not broadcasts(array.shape, value.shape):
+                continue
+            yield f"_ * {code}", 1.7, "missing", f"the factor {code} is missing"
+            yield f"_ / {code}", 1.9, "missing", f"the divisor {code} is missing"
+
+
+def _is_share(array: Any) -> bool:
+    return array.dtype.kind == "f" and array.ndim > 0 and bool((array >= 0).all() and (array <= 1).all())
 
 
 def _terms(value: Any, desk: Desk) -> Iterator[Row]:
     """A term more."""
+    for name in desk.numbers:
+        yield from ((f"_ {sign} {name}", 1.7, "missing", f"the term {sign} {name} is missing") for sign in "+-")
     for name, array in desk.arrays.items():
-        if broadcasts(array.shape, value.shape):
-            yield from ((f"_ {sign} {name}", 1.7, "missing", f"the term {sign} {name} is missing") for sign in "+-")
+        terms = [(name, 1.7)] if broadcasts(array.shape, value.shape) else []
+        if desk.numpy is not None and array.ndim == 2 and array.dtype.kind == "f":
+            for axis, keep, function in itertools.product((0, 1), ("", ", keepdims=True"), ("sum", "mean")):
+                shape = (*array.shape[:axis], *([1] if keep else []), *array.shape[axis + 1 :])
+                if broadcasts(shape, value.shape) and (keep or axis == 0 or value.ndim == 1):
+                    terms.append((f"{desk.numpy}.{function}({name}, axis={axis}{keep})", 1.85 + 0.02 * bool(keep)))
+        for code, cost in terms:
+            yield from ((f"_ {sign} {code}", cost, "missing", f"the term {sign} {code} is missing") for sign in "+-")
 
 
 def broadcasts(one: tuple[int, ...], shape: tuple[int, ...]) -> bool:
@@ -456,7 +508,8 @@ def _made_of(node: ast.expr, value: Any, desk: Desk) -> Iterator[Row]:
     yield "1 / _", 1.8, "operator", "{} stands where 1 / {} belongs"
     yield "_ > 0", 1.6, "mask", "{} stands where the mask {} > 0 belongs"
     if desk.numpy is not None:
-        for name in ("exp", "log", "tanh", "sqrt", "abs"):
+        yield f"{desk.numpy}.clip(_, -1, 1)", 1.6, "function", "clip of {} is missing"
+        for name in ("exp", "log", "tanh", "sqrt", "abs", "sign"):
             yield f"{desk.numpy}.{name}(_)", 1.8, "function", f"{name} of {{}} is missing"
         for axis in range(value.ndim):
             part = f"(_, axis={axis}, keepdims=True)"
@@ -478,16 +531,30 @@ def activations(node: ast.expr, desk: Desk) -> Iterator[Change]:
         if count == 2 and left:
             yield Change(product(left), 1.4, "extra", f"there is a factor {mine} too much")
         for name in [name for name, array in desk.arrays.items() if array.shape == value.shape]:
+            for axis in range(value.ndim if desk.numpy is not None and _is_share(desk.arrays[name]) else 0):
+                others = [*parts[:start], *parts[start + count :]]
+                if others and name in mine and np.allclose(desk.arrays[name].sum(axis=axis), 1):
+                    rest = text(product(others))
+                    code = f"{name} * ({rest} - {desk.numpy}.sum({rest} * {name}, axis={axis}, keepdims=True))"
+                    said = f"{mine} stands where the derivative of softmax belongs"
+                    yield Change(parsed(code), 1.6, "activation", said)
             for code, kind, words, cost in derivatives(name, desk):
                 if code != name or kind == "mask":
-                    cost += (1.04 if name in mine and mine != name else 1.35) + 0.3 * (len(parts) == 1)
+                    cost = cost + (1.04 if name in mine and mine != name else 1.35) + 0.3 * (len(parts) == 1)
                     new = product([*parts[:start], parsed(code), *parts[start + count :]])
                     yield Change(new, cost, kind, f"{mine} stands where {words.removesuffix(',')} belongs")
     names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id in desk.arrays}
     if len(names) == 1 and not _is_atom(node, desk) and desk.numpy is not None:
         (name,), np_ = names, desk.numpy
         if desk.arrays[name].shape == value.shape:
-            for code in ("{}.tanh({})", "1 / (1 + {}.exp(-{}))", "{}.maximum({}, 0)", "{}.exp({})"):
+            for code in (
+                "{}.tanh({})",
+                "1 / (1 + {}.exp(-{}))",
+                "{}.maximum({}, 0)",
+                "{}.exp({})",
+                "{}.sign({})",
+                "{}.clip({}, -1, 1)",
+            ):
                 code = code.format(np_, name)
                 yield Change(parsed(code), 1.4, "function", f"{text(node)} stands where {code} belongs")
 
@@ -501,6 +568,11 @@ GENERATORS: tuple[Generator, ...] = (other, operators, constants, functions, ord
 
 def restate(node: ast.stmt, desk: Desk) -> Iterator[Change]:
     """Another way to assign: added up, taken away, or to the names in another order."""
+    match node:
+        case ast.AugAssign(target=ast.Subscript() as place, op=ast.Add(), value=value):
+            yield from _gathered(place, value, desk)
+        case ast.Assign(targets=[ast.Subscript() as place], value=value):
+            yield from _gathered(place, value, desk)
     match node:
         case ast.AugAssign(target=target, op=ast.Add() | ast.Sub() as op, value=value):
             opposite = ast.Sub() if isinstance(op, ast.Add) else ast.Add()
@@ -519,6 +591,14 @@ def restate(node: ast.stmt, desk: Desk) -> Iterator[Change]:
                 yield Change(new, 0.9, "order", said)
 
 
+def _gathered(target: ast.Subscript, value: ast.expr, desk: Desk) -> Iterator[Change]:
+    """An addition at places of which some may be the same."""
+    if is_array(desk.seen(target.slice)) and desk.numpy is not None:
+        call = ast.Call(parsed(f"{desk.numpy}.add.at"), [parsed(text(target.value)), target.slice, value], [])
+        said = f"where {text(target.slice)} has an index twice, only one of the two is added: {text(call)} adds both"
+        yield Change(ast.Expr(call), 1.0, "index", said)
+
+
 @dataclass(frozen=True)
 class Edit:
     """A tree, and the changes that made it of the line's."""
@@ -535,11 +615,15 @@ def edits(root: Any, desk: Desk, limit: float = 9.0) -> Iterator[Edit]:
     desk.root = getattr(root, "value", None) if isinstance(root, ast.stmt) else root
     desk.measured = {n.value for n in ast.walk(root) if isinstance(n, ast.Attribute) and n.attr in ("shape", "size")}
     groups: dict[str, list[tuple[Path, Change]]] = defaultdict(list)
+    named = [(path, node.func) for path, node in positions(root) if isinstance(node, ast.Call)]
+    calls = [(path, f.id) for path, f in named if isinstance(f, ast.Name) and f.id in desk.helpers_of_file]
     for path, node in positions(root):
         if isinstance(node, ast.Slice) or (path and path[-1][0] == "func"):
             continue
         for generator in GENERATORS:
             for change in generator(node, desk):
+                if far := _around_helpers(path, change, calls, desk):
+                    change = replace(change, cost=change.cost + far)
                 if change.cost <= limit:
                     groups[change.group or change.said].append((path, change))
                     yield Edit(exchanged(root, path, change.new), (change,), change.cost)
@@ -555,11 +639,39 @@ def edits(root: Any, desk: Desk, limit: float = 9.0) -> Iterator[Edit]:
             yield Edit(tree, (change,), change.cost + 0.2)
 
 
+def _loaded(function: FunctionType) -> Iterator[str]:
+    """Yield the names that a function reads."""
+    with suppress(UnreadableError):
+        parts = (part for statement in source_of(function).body for part in ast.walk(statement))
+        yield from (part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load))
+
+
+def _around_helpers(path: Path, change: Change, calls: list[tuple[Path, str]], desk: Desk) -> float:
+    """How much more far-fetched a change is that does without the person's own function, or changes what it is given."""
+    far = 0.0
+    for place, name in calls:
+        if place[: len(path)] == path and name not in text(change.new):
+            far = max(far, 0.2 if "is too much" in change.said else 0.6)
+        elif path == place and change.kind in ("function", "activation", "missing"):
+            function = desk.spaces[0][name]
+            unread = set(inspect.signature(function).parameters) - set(_loaded(function))
+            far = max(far, 0.25 * (change.kind != "missing" or bool(unread)))
+        elif (
+            len(path) > len(place)
+            and path[: len(place)] == place
+            and change.kind not in ("operand", "label", "index", "order", "transpose")
+        ):
+            far = max(far, 0.3)
+    return far
+
+
 def solved(root: Any, desk: Desk) -> Iterator[Edit]:
     """Yield the edits of one number to what it must be in the first example, found by the secant method."""
     for path, node in positions(root):
-        old: Any = getattr(node, "value", None)
-        if not isinstance(node, ast.Constant) or type(old) not in (int, float):
+        old: Any = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
+        named = isinstance(node, ast.Name) and type(desk.seen(node)) is float
+        old = desk.seen(node) if named else old
+        if type(old) not in (int, float):
             continue
 
         def off(number: float, path: Path = path) -> Any:
@@ -567,11 +679,13 @@ def solved(root: Any, desk: Desk) -> Iterator[Edit]:
             return None if value is None or not np.isfinite(value).all() else value - desk.trues[0]
 
         found = _root(off, old)
-        if found is not None and abs(found) < 1e6:
+        if found and abs(found) < 1e6:
             number = next(n for n in (float(f"{found:.2g}"), rounded(found)) if abs(n - found) <= 1e-6 * abs(found))
             new = int(number) if number == int(number) else number
             if new != old:
-                change = Change(ast.Constant(new), 1.2, "constant", f"{old!r} stands where {new!r} belongs")
+                cost = (1.2 if new == float(f"{found:.2g}") else 1.9) + 0.2 * named
+                mine = f"{text(node)} = {old!r}" if named else repr(old)
+                change = Change(ast.Constant(new), cost, "constant", f"{mine} stands where {new!r} belongs")
                 yield Edit(exchanged(root, path, change.new), (change,), change.cost)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from .truth import Loss, Truth
 
 Array = Any
 PER_SAMPLE, MEAN = "per sample", "mean"
+Use: TypeAlias = tuple[int, str, int]  # one assignment: the call it is in, the name, the how-manieth to that name
+Role: TypeAlias = tuple[int, str]  # the gradient of which vertex of the graph it is, and on which scale
 ALL_RIGHT = np.float64(1.0)  # the "true value" where a run could not go on: whether all that follows is right
 
 
@@ -40,6 +42,7 @@ class Formulas:
         self.arguments = [name for name in inspect.signature(function).parameters if name in space.specs]
         self.samples = self.space.samples[0] if self.space.samples else None
         self.places: dict[str, int] = {}  # of the inner tensors that the code has a name for and the loss has not
+        self.roles: dict[Use, Role] = {}  # of assignments whose names do not tell what they are the gradient of
         self.size = 0  # of the graph
         self.ignored: set[str] = set()  # names that mean something else here than in the loss,
         self.local: set[Key] = set()  # and lines that are run again and again, each time for a part of the samples
@@ -98,6 +101,11 @@ class Formulas:
                 result = self.function(**_copied(mine))
         except Exception:
             result = None
+            if not any(self.target(name, truth) for name in self.source.returned) and self.source.count == len(
+                parameters
+            ):
+                self.order = [f"d{name}" for name in parameters]
+                self.source = replace(self.source, names=tuple(self.order))
         if isinstance(result, np.ndarray | np.generic) and len(parameters) == 1:
             result = (result,)
         if isinstance(result, tuple | list) and len(result) == len(parameters) and not self._names_of(result, truth):
@@ -167,12 +175,16 @@ class Formulas:
         name, value = step.name, step.value
         if name in self.ignored or step.key in self.local:
             return None
+        if (role := self.roles.get(use_of(step))) is not None and len(truth.graph.vertices) == self.size:
+            vertex, scale = role
+            return np.asarray(truth.slopes[vertex] * self.factor(name, {name: scale}, case))
         if not step.final and self.target(name, truth) is not None:
             return None  # only the last assignment counts
         if name in case.sizes and isinstance(value, int | np.integer) and step.final:
             return case.sizes[name]
         target = self.target(name, truth, step)
-        if target is None and name in truth.gradients and _holds_gradients(step.container):
+        returned = self.source is not None and step.container in self.source.returned
+        if target is None and name in truth.gradients and (returned or _holds_gradients(step.container)):
             target = name  # grads["W1"] is dW1
         if target is not None:
             return np.asarray(truth.gradients[target] * self.factor(name, scales, case))
@@ -308,8 +320,8 @@ class Formulas:
         size = _size(x for name, x in step.space.items() if name in read)
         if equal(step.value, true, None, case.dtype, size):
             return True
-        again = None
-        if step.expression is not None:
+        again: Callable[[Callable[[Any], Any]], Any] | None = None
+        if step.expression is not None and step.error is None:
             expression, helpers = step.expression, _lines(helpers_of(step, before))
 
             def again(disturb: Callable[[Any], Any]) -> Any:
@@ -320,6 +332,8 @@ class Formulas:
 
             if helpers and not _same(again, step.value):  # a loop or a change in place is between them
                 helpers = []
+            if not _same(again, step.value):  # another statement stands in a function that it calls
+                again = None
 
         return equal(step.value, true, again, case.dtype, size)
 
@@ -383,6 +397,8 @@ class Formulas:
             if all(there)
         ]
         wrong, seen = self._verdicts(cases, scales)
+        halted = [r.case for r, example in zip(recordings, examples, strict=True) if example.true is ALL_RIGHT]
+        before = self._verdicts(halted, scales)[1]
 
         def again(old: ast.stmt, new: ast.stmt, i: int) -> Any:
             value = recordings[i].again(old, new)
@@ -392,14 +408,19 @@ class Formulas:
 
         def mended(old: ast.stmt, new: ast.stmt) -> frozenset[Key]:
             still, reached = self._verdicts(cases, scales, {old: new})
+            if halted and self._verdicts(halted, scales, {old: new})[1] <= before:
+                return frozenset()  # nothing that can be judged follows from it
             return wrong - still if still <= wrong and seen - wrong <= reached else frozenset()
 
         first = next((r.step for r in recordings if r.step.key == key), recordings[0].step)
         place = "" if self.order and first.container == "return" else first.container
+        if isinstance(first.statement, ast.Assign) and isinstance(first.statement.targets[0], ast.Name) and place:
+            place = "return"  # an item of a dict that is written out
         line = None if examples[0].true is ALL_RIGHT else first.expression
         return Problem(
             key, line, examples, self.samples, statements, again, mended,
-            max(len(r.steps) for r in recordings), place, _in_a_loop(first.statement, recordings[0].tape.source.body),
+            max(len(r.steps) for r in recordings), place, bool(loops := _loops(first.statement, recordings[0].tape)),
+            tuple(loop.target.id for loop in loops if isinstance(loop, ast.For) and isinstance(loop.target, ast.Name)),
         )  # fmt: skip
 
     def trues(self, case: Case, scales: Mapping[str, str]) -> dict[str, Array]:
@@ -433,6 +454,11 @@ class Formulas:
         return dict(found)
 
 
+def use_of(step: Step) -> Use:
+    """Return which assignment a step is."""
+    return step.scope, step.name, step.use
+
+
 def helpers_of(step: Step, before: Sequence[Step]) -> list[Step]:
     """Return the steps that a step depends on and of which nothing is known, in order."""
     wanted = set(names_in(step.expression or step.statement))
@@ -453,10 +479,11 @@ def _plain(space: Mapping[str, Any]) -> dict[str, Any]:
     return {name: inspect.unwrap(x) if callable(x) else x for name, x in space.items()}
 
 
-def _in_a_loop(statement: ast.stmt | None, body: Sequence[ast.stmt]) -> bool:
-    """Whether a statement stands in a loop."""
-    loops = [part for node in body for part in ast.walk(node) if isinstance(part, ast.For | ast.While)]
-    return any(part is statement for loop in loops for part in ast.walk(loop))
+def _loops(statement: ast.stmt | None, tape: Tape) -> list[ast.For | ast.While]:
+    """Return the loops that a statement stands in."""
+    parts = [part for place in tape.places.values() for part in ast.walk(place.statement)]
+    loops = {id(part): part for part in parts if isinstance(part, ast.For | ast.While)}
+    return [loop for loop in loops.values() if any(part is statement for part in ast.walk(loop))]
 
 
 def _same(again: Callable[[Any], Any], value: Any) -> bool:
@@ -504,7 +531,7 @@ def _mixed(scales: Mapping[str, str]) -> int:
 def _stripped(name: str) -> list[str]:
     """Return what a gradient's name may be the gradient of."""
     forms = []
-    for prefix in ("d_", "d", "D", "grad_", "grad", "g_", "∂", "delta_", "delta", "δ"):
+    for prefix in ("d_", "d", "D", "grad_", "grad", "g_", "g", "∂", "delta_", "delta", "δ"):
         if name.startswith(prefix) and len(name) > len(prefix):
             rest = name.removeprefix(prefix)
             forms.append(f"Z{rest}" if rest.isdigit() and prefix.startswith(("delta", "δ")) else rest)  # delta2 is dZ2
@@ -512,4 +539,4 @@ def _stripped(name: str) -> list[str]:
     return forms + [form for form in ends if form]
 
 
-__all__ = ["MEAN", "PER_SAMPLE", "Formulas", "Key", "helpers_of", "names_in"]
+__all__ = ["MEAN", "PER_SAMPLE", "Formulas", "Key", "Role", "Use", "helpers_of", "names_in", "use_of"]

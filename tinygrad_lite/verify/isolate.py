@@ -38,6 +38,12 @@ class Source:
     names: tuple[str, ...] = ()  # of what it returns, where the code has none
 
     @property
+    def count(self) -> int:
+        """How many values the last `return a, b, c` has; 0 where it has another form."""
+        ends = [node.value for part in self.body for node in ast.walk(part) if isinstance(node, ast.Return)]
+        return len(ends[-1].elts) if ends and isinstance(ends[-1], ast.Tuple) else 0
+
+    @property
     def returned(self) -> list[str]:
         """The names in the last `return a, b, c`; none where it has another form."""
         ends = [node for part in self.body for node in ast.walk(part) if isinstance(node, ast.Return)]
@@ -328,6 +334,11 @@ class _Interpreter:
 
     def execute(self, node: ast.stmt, space: dict[str, Any]) -> None:
         match node:
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Dict() | ast.Call(func=ast.Name(id="dict")) as value
+            ) if parts := _items(value):
+                self.whole(node, space)
+                self.items(node, parts, name, space)
             case ast.Assign(targets=[target], value=value) if _is_place(target):
                 self.assign(node, target, value, space)
             case ast.AnnAssign(target=target, value=ast.expr() as value) if _is_place(target):
@@ -410,6 +421,7 @@ class _Interpreter:
             copy = old.copy() if copy is None else copy
             _, last = self.kept.get(id(old), (old, 0))  # the steps before have their copy
             for step in self.steps[last:]:
+                step.value = copy if step.value is old else step.value
                 for key, x in step.space.items():
                     if x is old:
                         step.space[key] = copy
@@ -459,10 +471,8 @@ class _Interpreter:
             return self.evaluate(value, space)
         parts: list[tuple[str, ast.expr]] = []
         match value:
-            case ast.Dict(keys=keys, values=values) if all(isinstance(k, ast.Constant) for k in keys):
-                parts = [(str(k.value), v) for k, v in zip(keys, values, strict=True)]  # type: ignore[union-attr]
-            case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords) if all(k.arg for k in keywords):
-                parts = [(str(k.arg), k.value) for k in keywords]
+            case ast.Dict() | ast.Call(func=ast.Name(id="dict")) if parts := _items(value):
+                pass
             case ast.Tuple(elts=values) | ast.List(elts=values) if len(values) == len(self.names):
                 parts = list(zip(self.names, values, strict=True))
             case ast.BinOp() | ast.Call() | ast.UnaryOp() if len(self.names) == 1:
@@ -474,9 +484,15 @@ class _Interpreter:
                 return found if isinstance(found, dict | tuple | list) else {name: found}
             case _:
                 return self.evaluate(value, space)
+        return self.items(node, parts, "return", space)
+
+    def items(
+        self, node: ast.stmt, parts: list[tuple[str, ast.expr]], container: str, space: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Note the items of a dict that is made, and return them; one that is only a name again is no step."""
         ends: dict[str, Any] = {}
         for name, part in parts:
-            step = Step(name, None, part, node, dict(space), container="return", scope=self.scopes[-1], at=self.at)
+            step = Step(name, None, part, node, dict(space), container=container, scope=self.scopes[-1], at=self.at)
             step.statement = self.originals.get(id(node), node)
             try:
                 step.value = eval(_expression(part), step.space)
@@ -539,6 +555,16 @@ def _name_of(target: ast.expr, space: dict[str, Any]) -> str:
     if isinstance(key, str):
         return key
     return f"{_base(target)}{key}" if isinstance(key, int) else ast.unparse(target)
+
+
+def _items(value: ast.expr) -> list[tuple[str, ast.expr]]:
+    """Return the items of `{"dW1": dW1, …}` or `dict(dW1=dW1, …)`; none where its keys are not plain strings."""
+    match value:
+        case ast.Dict(keys=keys, values=values) if all(isinstance(k, ast.Constant) for k in keys):
+            return [(str(k.value), v) for k, v in zip(keys, values, strict=True)]  # type: ignore[union-attr]
+        case ast.Call(args=[], keywords=keywords) if all(k.arg for k in keywords):
+            return [(str(k.arg), k.value) for k in keywords]
+    return []
 
 
 def _read(target: ast.expr) -> ast.expr:

@@ -57,7 +57,8 @@ class Problem:
     mended: Callable[[ast.stmt, ast.stmt], frozenset[Key]] | None = None
     steps: int = 1  # that running the function again takes
     place: str = ""  # the dict of which the name is a key, or "return"
-    looped: bool = False  # whether it stands in a loop
+    looped: bool = False  # whether it stands in a loop,
+    rounds: tuple[str, ...] = ()  # and the names that count its rounds
 
     @property
     def name(self) -> str:

@@ -192,7 +192,8 @@ def synthesised(desk: Desk) -> Repair | None:
 def _guesses(desk: Desk) -> Iterator[tuple[str, float]]:
     """Yield expressions of the right shape, with how far-fetched each is."""
     shape, np_ = desk.trues[0].shape, desk.numpy
-    flat = [(name, x) for name, x in desk.arrays.items() if x.dtype.kind in "fb" and x.ndim <= 2 and "[" not in name]
+    flat = [(name, x) for name, x in desk.arrays.items() if x.dtype.kind in "fb" and x.ndim <= 2
+            and (desk.problem.looped or "[" not in name)]  # fmt: skip
     turned = [(name, x.shape, 0.0) for name, x in flat] + [(f"{n}.T", x.T.shape, 0.1) for n, x in flat if x.ndim == 2]
     made: list[tuple[str, float]] = [(name, 2.0 + cost) for name, s, cost in turned if s == shape]
     for (a, s, one), (b, t, two) in itertools.product(turned, repeat=2):
@@ -203,6 +204,7 @@ def _guesses(desk: Desk) -> Iterator[tuple[str, float]]:
             if np.sum(x, axis=axis, keepdims=keep).shape == shape:
                 made.append((f"{np_}.sum({name}, axis={axis}{', keepdims=True' * keep})", 2.3))
         if x.shape == shape:
+            made.append((f"{np_}.sign({name})", 2.3))
             made += [(f"({name} - {b})", 2.5) for b, y in flat if y.shape == shape and b != name]
     yield from made
     for (code, cost), (name, x) in itertools.product(made, flat):

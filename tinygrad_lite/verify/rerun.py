@@ -64,6 +64,7 @@ def suspects(recording: Recording) -> list[ast.stmt]:
     if own is None:
         return []
     known = {id(s.statement) for s, true in steps if true is not None}
+    known -= {id(s.statement) for s, true in steps if true is None}  # of the names on its left side some may be unknown
     found: dict[int, ast.stmt] = {}
     again = sum(s.statement is step.statement for s, _ in steps) > 1  # what it gave before the last time counts too
     if step.expression is None or again or (step.error is not None and not step.known):
@@ -90,7 +91,14 @@ def suspects(recording: Recording) -> list[ast.stmt]:
         count = len(found)
         for place in reversed(places):
             statement, function = place.statement, place.owner
-            if id(statement) in found or id(statement) in known:
+            if id(statement) in found:
+                continue
+            if id(statement) in known:  # whether it is run, and how often, may still be wrong
+                if any((function, name) in wanted for name in given(statement)):
+                    for part in around[id(statement)]:
+                        if id(part) not in found:
+                            found[id(part)] = part
+                            wanted.update((function, name) for name in read(part))
                 continue
             ends = isinstance(statement, ast.Return) and function in entered
             if ends or any((function, name) in wanted for name in given(statement)):
