@@ -18,13 +18,14 @@ from .diagnose import diagnose
 from .formulas import MEAN, PER_SAMPLE, Formulas, Key, helpers_of
 from .gradcheck import gradcheck
 from .isolate import Edits, Step
-from .problem import Diagnosis, Problem, header
+from .problem import Allowance, Diagnosis, Problem, header
 from .report import ERROR, INCONCLUSIVE, RIGHT, WRONG, Formula, Report
 from .roles import recognise
 from .truth import Loss, with_labels
 
 Array = Any
 KINK = "on a kink"
+CAUSES, ROWS, LEAST = 1_000_000, 2_000_000, 500_000  # nodes of trees that may be tried: in all, in all, for one row
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -212,6 +213,7 @@ class _Check:
         """Where a run could not go on, find a repair, and look at the other lines once it is made."""
         if self.stopped is None or self.stopped.error is None:
             return
+        self.formulas.allowance = Allowance(ROWS)
         step, reason = self.stopped, f"raises {_said(self.stopped.error)}"
         self.halted = Formula(step.name, ERROR, reason, **_place(step))
         problem = self.formulas.problem(step.key, self.diverse, self.scales)
@@ -360,6 +362,7 @@ class _Check:
 
     def _causes(self) -> dict[Key, Diagnosis]:
         """Find statements before several wrong lines that, put right, put them all right."""
+        self.formulas.allowance = Allowance(CAUSES)
         wrong = {
             key: self._problem(key, line) for key, line in self.lines.items() if line.wrong and not line.convention
         }
@@ -418,6 +421,8 @@ class _Check:
 
     def _repaired(self, key: Key, line: _Line) -> dict[str, Any]:
         """Return what a diagnosis says: reason, fix and kind."""
+        several = sum(bool(other.wrong) and not other.convention for other in self.lines.values())
+        self.formulas.allowance = Allowance(max(ROWS / several, LEAST))
         problem = self._problem(key, line)
         if problem is None:
             return {"reason": "differs from the derivative"}

@@ -13,9 +13,10 @@ from .isolate import UnreadableError, source_of
 from .judge import equal
 from .problem import Example, Problem, Statement
 from .scale import Law, Laws
-from .trees import Memo, evaluate, parsed, ready
+from .trees import Memo, evaluate, parsed, positions, ready
 
 RTOL = 1e-9
+NODES_OF_A_STEP = 12  # running a step of the function again takes as long
 NOTHING = object()  # the value of a part that has none
 
 
@@ -27,7 +28,11 @@ class Desk:
 
     def __init__(self, problem: Problem, statement: Statement | None = None) -> None:
         self.problem, self.statement = problem, statement
-        self.tried = 0  # trees
+        self.price = (
+            (len(list(positions(self.line))) if self.line is not None else 1)
+            if statement is None
+            else NODES_OF_A_STEP * problem.steps
+        )
         order = sorted(range(len(problem.examples)), key=lambda i: usefulness(problem.examples[i]))
         self.order = [i for i in order if np.isfinite(np.asarray(problem.examples[i].true, np.float64)).all()]
         self.examples = [problem.examples[i] for i in self.order]
@@ -156,6 +161,7 @@ class Desk:
 
     def value(self, tree: Any, i: int) -> Any:
         """Return what the line gives with this tree in example i; NOTHING where it raises."""
+        self.problem.allowance.left -= self.price
         try:
             if self.statement is None:
                 return evaluate(tree, self.spaces[i], self.memos[i])
@@ -200,7 +206,6 @@ class Desk:
 
     def law(self, tree: ast.AST) -> Law | None:
         """Return the law of scale that a tree obeys in every example; None where it is no multiple of the true value."""
-        self.tried += 1
         if self.whole:
             right = all(is_int(v := self.value(tree, i)) and v == true for i, true in enumerate(self.trues))
             return Law(1.0) if right else None

@@ -617,6 +617,7 @@ def edits(root: Any, desk: Desk, limit: float = 9.0) -> Iterator[Edit]:
     groups: dict[str, list[tuple[Path, Change]]] = defaultdict(list)
     named = [(path, node.func) for path, node in positions(root) if isinstance(node, ast.Call)]
     calls = [(path, f.id) for path, f in named if isinstance(f, ast.Name) and f.id in desk.helpers_of_file]
+    nodes = len(list(positions(root)))
     for path, node in positions(root):
         if isinstance(node, ast.Slice) or (path and path[-1][0] == "func"):
             continue
@@ -626,6 +627,9 @@ def edits(root: Any, desk: Desk, limit: float = 9.0) -> Iterator[Edit]:
                     change = replace(change, cost=change.cost + far)
                 if change.cost <= limit:
                     groups[change.group or change.said].append((path, change))
+                    desk.problem.allowance.left -= 3 + nodes / 3  # what it takes to make it
+                    if desk.problem.allowance.spent:
+                        return
                     yield Edit(exchanged(root, path, change.new), (change,), change.cost)
     for found in groups.values():
         if found[0][1].kind == "missing":

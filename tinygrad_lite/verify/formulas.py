@@ -18,7 +18,7 @@ import numpy as np
 from .cases import Case, Space
 from .isolate import Edits, Run, Source, Step, Tape, UnreadableError, evaluated, run, source_of
 from .judge import equal
-from .problem import Example, Key, Problem, Statement
+from .problem import Allowance, Example, Key, Problem, Statement
 from .rerun import Recording, given, suspects
 from .truth import Loss, Truth
 
@@ -44,6 +44,7 @@ class Formulas:
         self.places: dict[str, int] = {}  # of the inner tensors that the code has a name for and the loss has not
         self.roles: dict[Use, Role] = {}  # of assignments whose names do not tell what they are the gradient of
         self.size = 0  # of the graph
+        self.allowance = Allowance()  # of the searches for repairs
         self.ignored: set[str] = set()  # names that mean something else here than in the loss,
         self.local: set[Key] = set()  # and lines that are run again and again, each time for a part of the samples
         self.order: list[str] = []  # of what is returned without names: the gradients of the parameters
@@ -421,6 +422,7 @@ class Formulas:
             key, line, examples, self.samples, statements, again, mended,
             max(len(r.steps) for r in recordings), place, bool(loops := _loops(first.statement, recordings[0].tape)),
             tuple(loop.target.id for loop in loops if isinstance(loop, ast.For) and isinstance(loop.target, ast.Name)),
+            self.allowance,
         )  # fmt: skip
 
     def trues(self, case: Case, scales: Mapping[str, str]) -> dict[str, Array]:

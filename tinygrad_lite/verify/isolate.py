@@ -12,7 +12,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache, wraps
+from functools import cache, cached_property, lru_cache, wraps
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -37,13 +37,13 @@ class Source:
     line: int  # of the `def` in its file
     names: tuple[str, ...] = ()  # of what it returns, where the code has none
 
-    @property
+    @cached_property
     def count(self) -> int:
         """How many values the last `return a, b, c` has; 0 where it has another form."""
         ends = [node.value for part in self.body for node in ast.walk(part) if isinstance(node, ast.Return)]
         return len(ends[-1].elts) if ends and isinstance(ends[-1], ast.Tuple) else 0
 
-    @property
+    @cached_property
     def returned(self) -> list[str]:
         """The names in the last `return a, b, c`; none where it has another form."""
         ends = [node for part in self.body for node in ast.walk(part) if isinstance(node, ast.Return)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 Key: TypeAlias = tuple[int, str]  # of a line: its number, and the name it assigns
@@ -40,6 +40,18 @@ class Statement:
         return next(iter(bound(self.node)), header(self.node))
 
 
+@dataclass
+class Allowance:
+    """How much work a search may still do, in nodes of syntax trees: a count, the same on every machine; some 3 µs each."""
+
+    left: float = float("inf")
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing is left."""
+        return self.left <= 0
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A wrong line `name = expression`, and what it depends on.
@@ -59,6 +71,7 @@ class Problem:
     place: str = ""  # the dict of which the name is a key, or "return"
     looped: bool = False  # whether it stands in a loop,
     rounds: tuple[str, ...] = ()  # and the names that count its rounds
+    allowance: Allowance = field(default_factory=Allowance)
 
     @property
     def name(self) -> str:

@@ -2,8 +2,8 @@
 
 A line is a syntax tree.  An edit replaces one part of it; after every edit the scale law is tried too, so that two mistakes,
 one of which is a wrong factor, cost no more than one.  Where the line has no cheap repair, the statements that it depends on
-are edited, and the function is run again from there.  The search is bounded by counts, so that its answer is the same on
-every machine.
+are edited, and the function is run again from there.  The search is bounded by counts, of trees and of their nodes, so that
+its answer is the same on every machine.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def repaired(desks: Sequence[Desk], count: int, farthest: float = 9.0) -> Repair
     trials = [(edit, desk) for desk in desks for edit in _trials(desk) if edit.cost <= farthest]
     best: Repair | None = None
     for edit, desk in sorted(trials, key=lambda trial: trial[0].cost)[:count]:
-        if best is not None and edit.cost > best.cost:
+        if (best is not None and edit.cost > best.cost) or desk.problem.allowance.spent:
             break
         repair = attempt(edit, desk, best)
         if repair is not None and repair.cost <= farthest:
@@ -155,7 +155,7 @@ def pairs(desk: Desk) -> list[Repair]:
     for first in firsts[:80]:
         for second in edits(first.tree, desk, 1.6):
             tried += 1
-            if tried > PAIRS:
+            if tried > PAIRS or desk.problem.allowance.spent:
                 return sorted(found, key=_rank)
             if desk.ratio(desk.value(second.tree, 0), 0) is None:
                 continue
@@ -183,6 +183,8 @@ def synthesised(desk: Desk) -> Repair | None:
         return None
     best: Repair | None = None
     for code, cost in itertools.islice(_guesses(desk), ANEW):
+        if desk.problem.allowance.spent:
+            break
         repair = attempt(Edit(parsed(code), (), cost), desk)
         if repair is not None and (best is None or _rank(repair) < _rank(best)):
             best = replace(repair, anew=True)
@@ -244,11 +246,11 @@ def search(desk: Desk, among: Collection[ast.stmt] = (), thorough: bool = True) 
     if not desk.examples:
         return None
     statements = [s for s in desk.problem.statements if not among or s.node in among]
-    found = None if desk.line is None or among else repaired([desk], LINE)
+    found = None if desk.line is None or among else repaired([desk], LINE if thorough else LINE // 10)
     farthest = FARTHEST if found is None else min(FARTHEST, found.cost - NEARER)
-    if farthest > 0.4:
+    if farthest > 0.4 and not desk.problem.allowance.spent:
         desks = [Desk(desk.problem, s) for s in statements]
-        count = STATEMENTS if thorough else STATEMENTS // 4
+        count = STATEMENTS if thorough else STATEMENTS // 10
         found = repaired(desks, count * STEPS // max(STEPS, desk.problem.steps), farthest) or found
     if found is None and desk.line is not None and not among and thorough:
         found = completed(desk)

@@ -16,10 +16,12 @@ from .cases import Case
 from .diagnose import diagnose
 from .formulas import MEAN, PER_SAMPLE, Formulas, Key, Role, Use, use_of
 from .isolate import Step
+from .problem import Allowance
 
 PASSES = 4  # of each of the ways
 TIES = 4  # roles that are as good, of which the repairs are compared,
 STEPS = 40  # in a function that has no more
+CAUSE, EFFORT = 1_000_000, 1_000_000  # nodes of trees that may be tried
 
 
 def recognise(formulas: Formulas, cases: Sequence[Case]) -> None:
@@ -33,7 +35,20 @@ def recognise(formulas: Formulas, cases: Sequence[Case]) -> None:
             break
     if wrong:
         _by_the_return(formulas, cases[0], scales)
-        _by_what_follows(formulas, cases[:3], scales)
+        if not _one_mends_all(formulas, cases[:3], scales):
+            _by_what_follows(formulas, cases[:3], scales)
+
+
+def _one_mends_all(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, str]) -> bool:
+    """Whether one statement, put right, puts all wrong lines of parameters right: then it is to blame."""
+    truth = formulas.truth(cases[0])[1]
+    keys = [k for k in formulas.count(cases, scales) if formulas.target(k[1], truth) in formulas.space.parameters]
+    formulas.allowance = Allowance(CAUSE)
+    problems = [formulas.problem(key, cases, scales) for key in keys]
+    nodes = [{s.node for s in problem.statements} if problem is not None else set() for problem in problems]
+    shared = {node for node in set.intersection(*nodes) if node.lineno not in {key[0] for key in keys}} if nodes else ()
+    first = next(iter(problems), None)
+    return len(keys) > 1 and first is not None and bool(shared) and diagnose(first, among=shared).mends >= {*keys}
 
 
 def _by_value(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, str]) -> bool:
@@ -94,6 +109,7 @@ def _by_the_return(formulas: Formulas, case: Case, scales: Mapping[str, str]) ->
 
 def _by_what_follows(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, str]) -> None:
     """Give the roles with which the fewest lines are wrong; of several that are as good, those with the simplest repair."""
+    formulas.allowance = Allowance(EFFORT)
     for _ in range(PASSES):
         best = _badness(formulas, cases, scales)
         if best <= 1:
