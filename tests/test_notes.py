@@ -464,6 +464,63 @@ PEOPLE = {
         "dW2 = d_output @ hidden.T / m\nd_hidden = (W2.T @ d_output) * (1 - hidden**2)\ndW1 = d_hidden @ x.T / m",
         [("d_hidden @ x.T / m", "d_hidden @ x.T")],
     ),
+    "words as subscripts": (
+        "h_{in} = W_h x + b_h\nh_{out} = σ(h_{in})\no_{in} = W_o h_{out} + b_o\no_{out} = softmax(o_{in})\n"
+        "δ_o = o_{out} - y\nδ_h = W_o^T δ_o ⊙ h_{out} ⊙ (1 - h_{out})\ndW_o = δ_o h_{out}^T",
+        [("o_{out} - y", "y - o_{out}"), ("W_o^T", "W_h^T")],
+    ),
+    "errors of the page's own": (
+        "h1 = relu(W1 x + b1)\nh2 = relu(W2 h1 + b2)\np = softmax(W3 h2 + b3)\ng3 = p - y\ndW3 = g3 h2^T\n"
+        "g2 = W3^T g3 ⊙ (h2 > 0)\ndW2 = g2 h1^T\ndb2 = g2\ng1 = W2^T g2 ⊙ (h1 > 0)\ndW1 = g1 x^T\ndb1 = g1",
+        [("g1 = W2^T", "g1 = W1^T"), ("dW2 = g2", "dW2 = g3"), ("g3 = p - y", "g3 = y - p")],
+    ),
+    "an error without a layer": (
+        "h = tanh(W1 x + b1)\ny_hat = sigmoid(W2 tanh(W1 x + b1) + b2)\ndelta = y_hat - y\ndL/dW2 = delta h^T\n"
+        "dL/db2 = delta\ndL/dW1 = (W2^T delta ⊙ (1 - h ⊙ h)) x^T",
+        [("delta h^T", "h delta^T"), ("delta = y_hat - y", "delta = y - y_hat")],
+    ),
+    "any letters": (
+        "u = A x + p\ns = sigmoid(u)\nv = B s + q\no = sigmoid(v)\nC = 1/2 ||o - t||^2\n"
+        "dC/dv = (o - t) * o * (1 - o)\ndC/dB = dC/dv s^T\ndC/ds = B^T dC/dv\n"
+        "dC/du = dC/ds * s * (1 - s)\ndC/dA = dC/du x^T",
+        [("s * (1 - s)", "u * (1 - u)"), ("(o - t) * o", "(t - o) * o")],
+    ),
+    "derivatives of one tensor by another": (
+        "z1 = W1 x + b1, a1 = σ(z1), z2 = W2 a1 + b2, C = 1/2 (z2 - y)^2\n"
+        "$\\frac{\\partial a_1}{\\partial z_1} = a_1 (1 - a_1)$\n"
+        "$\\frac{\\partial z_2}{\\partial W_2} = a_1^T$\n$\\frac{\\partial C}{\\partial W_2} = (z_2 - y) a_1^T$",
+        [("a_1 (1 - a_1)", "a_1 (1 + a_1)"), ("W_2} = a_1^T", "W_2} = z_1^T")],
+    ),
+    "a g that is not explained": (
+        "a1 = x\nz2 = θ1 a1\na2 = g(z2)\nz3 = θ2 a2\na3 = g(z3)\nδ3 = a3 - y\nδ2 = θ2^T δ3 * a2 * (1 - a2)\n"
+        "∂J/∂θ2 = δ3 a2^T\n∂J/∂θ1 = δ2 a1^T",
+        [("δ3 = a3 - y", "δ3 = y - a3"), ("δ2 a1^T", "δ2 a2^T")],
+    ),
+    "a cross-entropy by name, and decay": (
+        "J = 1/m Σ_i CE(ŷ_i, y_i) + λ/2 (‖W1‖² + ‖W2‖²)\nZ1 = X W1 + b1, H = ReLU(Z1), Z2 = H W2 + b2, Ŷ = softmax(Z2)\n"
+        "dZ2 = 1/m (Ŷ - Y)\ndW2 = H^T dZ2 + λ W2\ndZ1 = dZ2 W2^T ⊙ (Z1 > 0)\ndW1 = X^T dZ1 + λ W1",
+        [("dZ1 + λ W1", "dZ1 + λ W2"), ("H^T dZ2 + λ W2", "H^T dZ2")],
+    ),
+    "two numbers for one size": (
+        "W1: 128×784\n\nW2: 64×128\n\nb2: 64×1\n\nW3: 10×64\n\nb3: 10×1\n\nZ1 = W1 X + b1, A1 = relu(Z1)\n\n"
+        "Z2 = W2 A1 + b2, A2 = relu(Z2)\n\nZ3 = W3 A2 + b3, A3 = softmax(Z3)",
+        [("b3: 10", "b3: 64"), ("W2: 64×128", "W2: 128×64")],
+    ),
+    "capitals": (
+        "Z[1] = W[1] X + B[1]\nA[1] = RELU(Z[1])\nZ[2] = W[2] A[1] + B[2]\nA[2] = SOFTMAX(Z[2])\nDZ[2] = A[2] - Y\n"
+        "DW[2] = 1/M DZ[2] A[1]^T\nDB[2] = 1/M SUM(DZ[2])",
+        [("1/M SUM", "SUM"), ("A[1]^T", "A[1]")],
+    ),
+    "dots, braces and labels": (
+        "$$Z_1 = W_1 . X + b_1 \\label{eq:z1}$$\n$$A_1 = \\max(0.1 Z_1, Z_1)$$\n$$Z_2 = W_2 A_1 + b_2$$\n"
+        "$$A_2 = \\mathrm{softmax}(Z_2)$$\n$$dZ_2 = \\underbrace{A_2 - Y}_{\\text{error}}$$\n$$dW_2 = \\frac1m dZ_2 A_1^T$$",
+        [("{A_2 - Y}", "{Y - A_2}"), ("dZ_2 A_1^T", "dZ_2 Z_1^T")],
+    ),
+    "a vector of weights, and one output": (
+        "ŷ = σ(w2ᵀ φ(W1 x + b1) + b2) with φ = tanh\n\nz1 = W1 x + b1, a1 = φ(z1)\n∂L/∂b2 = ŷ - y\n∂L/∂w2 = (ŷ - y) a1\n"
+        "∂L/∂z1 = (ŷ - y) w2 ⊙ (1 - a1²)",
+        [("1 - a1²", "1 - a1"), ("y) a1", "y) z1")],
+    ),
 }  # fmt: skip
 
 

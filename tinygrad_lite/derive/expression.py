@@ -125,10 +125,12 @@ def parts_of(tree: Expression) -> Iterator[Expression]:
     >>> [part.text for part in parts_of(Apply("add", (Name("Z"), Name("b")))) if isinstance(part, Name)]
     ['Z', 'b']
     """
-    yield tree
-    if isinstance(tree, Apply):
-        for part in tree.inputs:
-            yield from parts_of(part)
+    waiting = [tree]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        if isinstance(part, Apply):
+            waiting += part.inputs[::-1]
 
 
 def replaced(tree: Expression, rule: Callable[[Expression], Expression | None]) -> Expression:

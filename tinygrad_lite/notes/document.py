@@ -160,6 +160,7 @@ def _pieces(masked: str, stretch: _Span) -> tuple[list[_Span], int]:
                 inside = re.sub(r"\\_|(?<=one)-(?=hot)", "_", match["inside"])
                 names = re.findall(WORD, inside)
                 cut = "." in inside or not re.search(r"[\dA-Za-zＡ-ｚ]", inside) or not all(map(is_symbolic, names))
+                cut |= len(names) > 1 and word.startswith("\\text")  # softmax + CE
                 cut &= not (equals and _belongs(masked, begin, match, end))
                 words += len(names) * cut
             case "word":

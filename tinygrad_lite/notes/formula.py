@@ -137,6 +137,8 @@ def function(op: str) -> Callable[..., Any]:
         if any(hasattr(x, "requires_grad") for x in args):
             return plain(*args, **params)
         with recording(ARRAYS), np.errstate(all="ignore"):
+            if op == "where":  # of numbers, it would be one of float32
+                args = (args[0], *map(np.float64, args[1:]))
             if not op.endswith("'"):
                 return plain(*args, **params)
             x = np.asanyarray(args[0])
@@ -168,6 +170,10 @@ def recognised(tree: Expression) -> Expression:
             ways: list[dict[str, Any]] = [{"axis": 0}, {"axis": 1}] if op in BY_SAMPLE else [{}]
             if any(np.allclose(value, function(op)(values["·"], **way), rtol=1e-9) for way in ways):
                 return Apply(op, (part,))
+        x = values["·"]
+        slopes = {float(s.round(9)) for s in (value / x)[x < 0]} if np.shape(value) == x.shape else set()
+        if len(slopes) == 1 and 0 < min(slopes) < 1 and np.allclose(value[x > 0], x[x > 0]):
+            return Apply("leaky_relu", (part,), (("negative_slope", min(slopes)),))
     return tree
 
 

@@ -43,6 +43,7 @@ _COMPARISONS = {
 }  # fmt: skip
 _ARITHMETIC = {"mul", "div", "neg", "pow", "sqrt", "add", "sub"}
 _ENTRYWISE = re.compile(r"\.?\*|[⊙∘⊗∗∙]|\\(?!div|cdot|times|bullet).*")
+_COUNTS = (Name("B"), Name("M"))  # of samples, where something is divided by it
 _LOSSES = {"dJ", "dL", "dC", "dE"}
 _SINGLE = "are not judged: write whole matrices"
 
@@ -369,7 +370,7 @@ def _quotient(a: Expression, b: Expression) -> Expression:
             return b
         if a.text[0] in "dδ":
             return Name(f"∂{a.text[1:]}∂{b.text[1:]}")
-    return _apply("div", a, replaced(b, lambda part: Name("B", scalar=True) if part == Name("B") else None))
+    return _apply("div", a, replaced(b, lambda part: replace(part, scalar=True) if part in _COUNTS else None))
 
 
 def _folded(factors: Iterable[tuple[str, Expression]]) -> Expression:
@@ -385,7 +386,7 @@ def _folded(factors: Iterable[tuple[str, Expression]]) -> Expression:
     for operator, tree in factors:
         if operator in ("/", "÷", "\\div"):
             names = isinstance(group[-1], Name) and isinstance(tree, Name) and tree.text[0] in "dδ"
-            if names or (_is_scalar(group[-1]) and (_is_scalar(tree) or tree == Name("B"))):
+            if names or (_is_scalar(group[-1]) and (_is_scalar(tree) or tree in _COUNTS)):
                 group[-1] = _quotient(group[-1], tree)
             else:
                 total, group = None, [_quotient(closed(), tree)]

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from math import gcd
 from typing import Any
 
@@ -16,15 +17,15 @@ from ..op import REGISTRY
 from ..verify.desk import usefulness
 from ..verify.diagnose import diagnose
 from ..verify.judge import equal
-from ..verify.problem import Diagnosis, Example, Problem
+from ..verify.problem import Allowance, Diagnosis, Example, Problem
 from .formula import EITHER, SUMS, Scope, Sum, code, evaluate, function, function_name, identifier, read, renamed
 from .network import DATA, LABELS, LOSSES, NOTHING, RATE, Sample, names_in, number, others, sample, split
 from .page import Page, is_update
 from .statement import Item, Statement
 
 SCALES = ("per sample", "mean")
-NO_GRADIENTS = (f"d{DATA}", f"d{LABELS}")  # that anybody wants
 DIAGNOSED = 8  # cases that a repair must be right in
+PAGE = 300_000  # nodes of trees that may be tried for the repairs of a page: it takes no second
 
 
 @dataclass(eq=False)
@@ -60,6 +61,7 @@ class Judge:
         self.lines: list[Line] = []
         self.values: dict[str, Any] = {}
         self.helpers: dict[str, Expression] = {}  # names of the page's own, such as E = A2 − Y
+        self.own: list[Statement] = []  # the equations of these
 
     @property
     def scope(self) -> Scope:
@@ -107,38 +109,59 @@ class Judge:
         """Read every equation that assigns to a tensor or a gradient as a line, and the page's own names."""
         self.values, self.lines, self.helpers = self.sample.values(self.scale), [], {}
         known = set(self.values)
-        forward = [s for _, s in self.page.equations if self.page.is_forward(s) and s.target not in known]
-        for s in [*forward, *forward]:
-            for side in s.sides if s.target not in self.values else ():
-                found, value = read(self.named(side, s.target), self.scope)
-                if value is not None:
-                    self.values[s.target], self.helpers[s.target] = value, found
+        self.own = [s for _, s in self.page.equations if s.target not in known and self.page.is_own(s)]
+        self._help()
         for i, s in self.page.equations:
             if not is_update(s) and (split(s.target)[0] or self.page.is_forward(s)):
                 loose = _loose(self.page, self.page.items[i].text)
                 lines = [Line(i, s.target, side, self.named(side, s.target), loose) for side in s.sides]
                 self.lines += [self._complete(line) for line in lines if s.target in known]
 
+    def _help(self) -> None:
+        """Compute the names of the page's own that can be computed."""
+        for s in [*self.own, *self.own]:
+            for side in s.sides if s.target not in self.values else ():
+                found, value = read(self.named(side, s.target), self.scope)
+                if value is not None:
+                    self.values[s.target], self.helpers[s.target] = value, found
+
     def _suppose(self) -> None:
-        """Take a name of the page's own, such as G = Y − A2, for the gradient that the lines which read it take it for."""
-        for name in [n for n, tree in self.helpers.items() if LABELS in names_in(tree)]:
+        """Take a name of the page's own, such as G = Y − A2, for the gradient that what reads it takes it for."""
+        errors, slopes = {LABELS}, [n for n in self.values if split(n)[0] and n not in self.helpers]
+        for name, sides in {s.target: s.sides for s in self.own}.items():
+            if not any(errors & {*names_in(side)} for side in sides):
+                continue
+            errors.add(name)
             users = [line for line in self.lines if name in names_in(line.tree)]
-            own, slopes = self.values[name], [n for n in self.values if split(n)[0]]
-            several = sum(not line.fits for line in users) > 1
-            for slope in slopes if several else ():
+            readers = {s.target for s in self.own if any(name in names_in(side) for side in s.sides)} - {name}
+            mine = self.values.get(name)
+            known = mine is not None and any(close(mine, self.values[n]) for n in slopes)
+            doubtful = sum(not line.fits for line in users) > (not readers and mine is not None)
+            for slope in slopes if doubtful and not known else ():
                 self.values[name] = self.values[slope]
-                trials = [self._complete(replace(line)) for line in users]
-                if all(trial.fits for trial in trials):
-                    own_lines = [
+                trials = [*takewhile(lambda trial: trial.fits, (self._complete(replace(line)) for line in users))]
+                if len(trials) == len(users):
+                    lines = [
                         self._complete(Line(i, slope, t, self.named(t, slope), EITHER, called=name))
                         for i, s in self.page.equations for t in s.sides if s.target == name
                     ]  # fmt: skip
-                    self.lines = sorted(
-                        {*self.lines} - {*users} | {*trials, *own_lines}, key=lambda line: line.equation
-                    )
+                    self._exchange(users, [*trials, *lines])
                     self.helpers[name] = Name(slope)
+                    self._again(errors)
                     break
-                self.values[name] = own
+                del self.values[name]
+                self.values |= {} if mine is None else {name: mine}
+
+    def _again(self, errors: set[str]) -> None:
+        """Compute what reads names that stand for something else now."""
+        for name in {*self.helpers} - errors:
+            del self.values[name], self.helpers[name]
+        self._help()
+        users = [line for line in self.lines if {*names_in(line.tree)} & {s.target for s in self.own}]
+        self._exchange(users, [self._complete(replace(line)) for line in users])
+
+    def _exchange(self, old: list[Line], new: list[Line]) -> None:
+        self.lines = sorted({*self.lines} - {*old} | {*new}, key=lambda line: line.equation)
 
     def named(self, tree: Expression, target: str) -> Expression:
         """Replace g, and every derivative of one, by the activation of the layer that it is applied to."""
@@ -147,18 +170,21 @@ class Judge:
             if not isinstance(part, Apply) or part.op.rstrip("'") in REGISTRY or len(part.inputs) != 1:
                 return None
             layer = dict(part.params).get("layer") or (split(target)[2] if "'" in part.op and split(target)[0] else "")
-            op = self.network.activation(part.inputs[0], layer) or self.page.functions.get(part.op.rstrip("'"))
-            return Apply(op + "'" * part.op.count("'"), part.inputs) if op else None
+            applied = self.network.activation(part.inputs[0], layer)
+            op = applied.op if applied else self.page.functions.get(part.op.rstrip("'"))
+            params = applied.params if applied and applied.op == "leaky_relu" else ()
+            return Apply(op + "'" * part.op.count("'"), part.inputs, params) if op else None
 
         return replaced(tree, rule)
 
     def _complete(self, line: Line) -> Line:
         """Read a line as its shapes allow; put layers where it names none."""
-        self._try(line)
+        if self._try(line).fits:
+            return line
         layers = sorted({split(n)[2] for n in self.values} - {"", "0"})
         bare = [n for n in dict.fromkeys(names_in(line.tree)) if n not in self.values and not split(n)[2] and n != RATE]
         open_ = [n for n in bare if any(n + layer in self.values for layer in layers)]
-        if line.fits or not open_:
+        if not open_:
             return line
         own, right = split(line.target)[2], []
         for layer in sorted(layers, key=lambda k: k != own):
@@ -251,11 +277,20 @@ class Judge:
             same = seen.setdefault((line.judged_as, code(line.found)), line)
             if same is line and not line.ambiguous:
                 line.right = (line.fits or line.meant != "") and all(self._holds(line, case) for case in cases)
-                if not line.right:
-                    problem = self._problem(line, cases[:DIAGNOSED])
-                    found = diagnose(problem)
-                    line.found_wrong = replace(found, reason=_with_sizes(found.reason, problem.examples))
+        wrong = [line for line in seen.values() if not line.right and not line.ambiguous]
+        for line in wrong:
+            problem = replace(self._problem(line, cases[:DIAGNOSED]), allowance=Allowance(PAGE / len(wrong)))
+            found = diagnose(problem)
+            line.found_wrong = replace(found, reason=_with_sizes(found.reason, problem.examples))
+        for line in self.lines:
+            same = seen[line.judged_as, code(line.found)]
             line.right, line.found_wrong = same.right, same.found_wrong
+
+    @property
+    def unwanted(self) -> tuple[str, ...]:
+        """The gradients that nobody wants: of the data and the labels, unless dY stands for that of the output."""
+        taken = dict(self.network.shifted)
+        return f"d{DATA}", f"d{taken.get(LABELS, LABELS)}"
 
     def _known(self, case: Sample) -> dict[str, Any]:
         """Return all that is known in a case, the page's own names included."""
@@ -302,7 +337,7 @@ class Judge:
             known = self._known(case)
             numbers = dict.fromkeys(self.network.scalars, case.m) | self.network.constants
             space = functions | {identifier(n): numbers.get(n, known[n]) for n in (*readable, *numbers) if n in known}
-            trues = {n: x for n, x in known.items() if np.ndim(x) and n not in (*case.arguments, *NO_GRADIENTS)}
+            trues = {n: x for n, x in known.items() if np.ndim(x) and n not in (*case.arguments, *self.unwanted)}
             value, error = None, None
             try:
                 value = eval(compile(source, "<notes>", "eval"), dict(space))
@@ -315,8 +350,9 @@ class Judge:
 
     def _readable(self, line: Line) -> list[str]:
         """Return what a line can read: what comes before it on paper, and what it does read."""
-        names = [*self.sample.arguments, *self.network.definitions, *self.sample.truth.values, *self.helpers]
-        names += sorted((n for n in self.values if split(n)[0] and n not in NO_GRADIENTS), key=_depth)
+        names = [*self.sample.arguments, *self.network.definitions, *self.sample.truth.values]
+        names += [n for n, tree in self.helpers.items() if tree != Name(line.judged_as)]
+        names += sorted((n for n in self.values if split(n)[0] and n not in self.unwanted), key=_depth)
         unsaid = {f"d{n}" for n, t in self.network.definitions.items() if isinstance(t, Apply) and len(t.inputs) == 1}
         names = [n for n in names if n not in unsaid or n in self.page.mentioned or n == line.judged_as]
         end = names.index(line.judged_as) if line.judged_as in names else len(names)

@@ -21,6 +21,7 @@ from .network import (
     WEIGHTS,
     Network,
     activates,
+    is_parameter,
     is_weight,
     names_in,
     number,
@@ -83,9 +84,21 @@ def _separated(equations: Mapping[str, Expression], known: set[str]) -> dict[str
         Z = "Z" + (split(target)[2] or split(weights[0])[2])
         if Z not in found and activates(tree):
             found[Z], found[target] = inner, replace(tree, inputs=(Name(Z),))
-        elif Z not in found and f"d{Z}" in known:
-            found[Z] = Name(target)
-    return found
+        elif not activates(tree):
+            found |= {Z: Name(target) for Z in (Z, f"Z{split(weights[0])[2]}") if Z not in found and f"d{Z}" in known}
+    return _folded(found)
+
+
+def _folded(equations: dict[str, Expression]) -> dict[str, Expression]:
+    """Write Z2 = W2 A1 + b2 for Z2 = W2 tanh(W1 X + b1) + b2, where Z1 = W1 X + b1 and A1 = tanh(Z1)."""
+
+    def folded(name: str, trees: dict[str, Expression]) -> Expression:
+        names = {tree: n for n, tree in trees.items() if isinstance(tree, Apply) and n != name and tree != trees[name]}
+        return replaced(trees[name], lambda part: Name(names[part]) if part in names else None)
+
+    for _ in equations:
+        equations = {name: folded(name, equations) for name in equations}
+    return equations
 
 
 def _usual(style: Style, told: bool) -> Iterator[Style]:
@@ -101,7 +114,7 @@ def _built(equations: Mapping[str, Expression], known: set[str], style: Style, e
     written = {n: t for n, t in equations.items() if n != DATA}
     aliases = _aliases(written, known, style)
     labels = {LABELS, *(n for n, other in aliases.items() if other == LABELS)}
-    for _ in range(2):  # an error such as G = 1/m (Yhat − Y) is no layer
+    for _ in written:  # an error such as G = 1/m (Yhat − Y) is no layer
         labels |= {n for n, t in written.items() if labels.intersection(names_in(t))}
     written = {n: t for n, t in written.items() if n not in labels}
     complete = _complete(written, known, aliases, style)
@@ -116,7 +129,7 @@ def _built(equations: Mapping[str, Expression], known: set[str], style: Style, e
     odd = [n for n in meant if len(layers) > 1 or _bare(written[n]) != written[n]]
     one_each = [{n: t} for n, t in meant.items()]
     for changed in [{}, *one_each, *_exchanged(written, known), *([meant] if len(meant) > 1 else [])]:
-        network = _network(base | changed, style, known, errors)
+        network = _network(base | changed, known, errors)
         if network is not None:
             price = len(set(odd) - set(changed)) + 0.5 * len(changed)
             yield replace(network, assumed=assumed, changed=changed, said=said, odd=price)
@@ -180,7 +193,7 @@ def _styles(equations: Mapping[str, Expression], known: set[str]) -> list[Style]
     seen: Counter[tuple[str, bool, bool]] = Counter()
     for product in filter(None, (next(filter(_linear, some), None) for some in parts)):
         left, right = product.inputs if isinstance(product, Apply) else ()
-        on_left = is_weight(left) or not is_weight(right)
+        on_left = is_weight(left) or not (is_weight(right) or is_parameter(right, equations))
         weight = left if on_left else right
         for name in names_in(weight)[:1]:
             seen[split(name)[1], on_left, not isinstance(weight, Name)] += 1
@@ -218,7 +231,8 @@ def _aliases(written: dict[str, Expression], known: set[str], style: Style) -> d
                 found[argument] = style.Z + layer
     if LABELS not in known:
         labels = rf"(?:{LABELS}|T|y_?true)_?\d+|T|y_?true|labels?|targets?"
-        found |= {name: LABELS for name in known if re.fullmatch(labels, name) and name not in written}
+        named = [name for name in known if re.fullmatch(labels, name) and name not in written]
+        found |= dict.fromkeys(named, LABELS) if len(named) == 1 else {}
     return found
 
 
@@ -240,13 +254,13 @@ def _template(
         tree = written.get(A, NOTHING)
         if activates(tree) and not isinstance(tree.inputs[0], Name):  # σ(W X + b)
             written.setdefault(Z, tree.inputs[0])
-            written[A] = tree = Apply(tree.op, (Name(Z),))
+            written[A] = tree = replace(tree, inputs=(Name(Z),))
         found[Z] = linear
-        ops = [p.op for p in parts_of(tree) if activates(p) and p.op in REGISTRY]
+        ops = [replace(p, inputs=(Name(Z),)) for p in parts_of(tree) if activates(p) and p.op in REGISTRY]
         if isinstance(tree, Name):
             found[A] = Name(Z)
         elif ops or not (last and Z in errors and A not in known):  # else Z itself is the output
-            found[A] = Apply(ops[0] if ops else style.output if last else style.hidden, (Name(Z),))
+            found[A] = ops[0] if ops else Apply(style.output if last else style.hidden, (Name(Z),))
         before = A if A in found else Z
     return found
 
@@ -266,7 +280,7 @@ def _same(a: Expression, b: Expression, base: Mapping[str, Expression]) -> bool:
     return replaced(a, rule) == replaced(b, rule)
 
 
-def _network(base: dict[str, Expression], style: Style, known: set[str], errors: set[str]) -> Network | None:
+def _network(base: dict[str, Expression], known: set[str], errors: set[str]) -> Network | None:
     """Put definitions in order, tell their shapes, and name the sizes."""
     ordered: dict[str, Expression] = {}
     waiting = dict(base)
@@ -287,7 +301,7 @@ def _network(base: dict[str, Expression], style: Style, known: set[str], errors:
     if alias is None:
         return None
     ordered = _leading(ordered, output)
-    shapes = Shapes(ordered, style.W)
+    shapes = Shapes(ordered)
     if output == f"{DATA}hat":  # an autoencoder
         shapes.equal(shapes.of(output), shapes.of(DATA))
     axes = shapes.named(output)

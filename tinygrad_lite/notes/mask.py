@@ -37,6 +37,14 @@ _NESTED = r"[^{}\n]*(?:\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}[^{}\n]*)*"
 _MASKS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
     (re.compile(rf"{_SPACED}"), lambda m: f"{m[1]}{m[2].replace(' ', '')}}}".rjust(len(m[0]))),  # \mathrm { R e L U }
     (re.compile(r"<!--.{0,2000}?-->|</?(?!su[bp]>)\w+[^<>\n]{0,100}>", re.S), _blank),
+    (re.compile(r"\\(?:hline|(?:top|mid|bottom)rule)(?![A-Za-z])|\\(?:label|(?:eq)?ref)\s*\{[^{}]*\}"), _blank),
+    (
+        re.compile(
+            rf"\\(?:under|over)brace\s*(\{{{_NESTED}\}})\s*[_^]\s*\{{\s*\\(?:text|m)[a-z]*\s*\{{{_NESTED}\}}\s*\}}"
+        ),
+        lambda m: m[1].rjust(len(m[0])),
+    ),
+    (re.compile(r"(?<=[\w)\]}]) \. (?=[A-Za-z(\\])"), lambda _: " · "),  # W1 . X
     (re.compile(r"<-{1,2}(?=\s)"), lambda m: "←".rjust(len(m[0]))),
     (re.compile(r"&[A-Za-z]{2,8};"), lambda m: unescape(m[0]).ljust(len(m[0]))),
     (re.compile(rf"\\(?:boxed|underline|fbox|colorbox)\s*\{{({_NESTED})\}}"), lambda m: f"{m[1]} ".rjust(len(m[0]))),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -23,6 +23,7 @@ MOST, CASES = 12, 20  # layers; cases that a line must be right in
 DATA, LABELS, SAMPLES, RATE = "X", "Y", "m", "alpha"
 
 
+@lru_cache(maxsize=4096)
 def split(name: str) -> tuple[bool, str, str]:
     """Return whether a name is a gradient's, its letters and its layer: (True, "W", "2") for dW2, "_h" for W_h."""
     found = re.fullmatch(r"(d(?=[^\W\d_]))?(?:([^\W\d_])(_[a-z]{1,3})|(.*?)_?(\d*))", name)
@@ -98,10 +99,10 @@ class Network:
         kind = {CROSS: "one_hot", BINARY: "binary"}.get(name, "real")
         return replace(self, cost=cost, cost_name=name, labels=kind)
 
-    def of_one_sample(self, numbers: bool = False) -> Network:
-        """Return the network with a single sample; with `numbers`, everything in it is one number."""
-        axes = {n: ("1", "1") if numbers else (a.replace(SAMPLES, "1"), b.replace(SAMPLES, "1"))
-                for n, (a, b) in self.axes.items()}  # fmt: skip
+    def of_one_sample(self, gone: str = "") -> Network:
+        """Return the network with a single sample; sizes that match `gone` are 1 too."""
+        axes: dict[str, Any] = {n: tuple("1" if re.fullmatch(f"{SAMPLES}|{gone}", axis) else axis for axis in pair)
+                for n, pair in self.axes.items()}  # fmt: skip
         return replace(self, axes=axes, samples="1")
 
     @property
@@ -140,12 +141,12 @@ class Network:
         known = Loss(self.loss)
         return with_labels(space_of(known.function, None, known.arguments, shapes), known, set(shapes))
 
-    def activation(self, argument: Expression, layer: str = "") -> str | None:
-        """Return the activation of a layer, or of the layer that an argument belongs to."""
+    def activation(self, argument: Expression, layer: str = "") -> Apply | None:
+        """Return the activation of a layer, or of the layer that an argument belongs to, as it is applied there."""
         own = [(split(name)[2], tree) for name, tree in self.definitions.items() if activates(tree)]
-        by_layer = {at: tree.op for at, tree in own if isinstance(tree, Apply)}
-        by_argument = {tree.inputs[0]: tree.op for _, tree in own if isinstance(tree, Apply)}
-        by_argument |= {self.definitions.get(n.text, n): op for n, op in by_argument.items() if isinstance(n, Name)}
+        by_layer = dict(own)
+        by_argument = {tree.inputs[0]: tree for _, tree in own}
+        by_argument |= {self.definitions.get(n.text, n): t for n, t in by_argument.items() if isinstance(n, Name)}
         layers = [split(name)[2] for name in names_in(argument) if split(name)[2]]
 
         def definite(part: Expression) -> Expression | None:
@@ -229,6 +230,12 @@ def activates(tree: Expression) -> TypeGuard[Apply]:
 
 def is_weight(side: Expression) -> bool:
     return any(split(name)[1] in WEIGHTS for name in names_in(side)[:1])
+
+
+def is_parameter(side: Expression, definitions: Mapping[str, Expression]) -> bool:
+    """Whether one factor of a product is a name, or its transpose, that is neither data nor computed from it."""
+    side = side.inputs[0] if isinstance(side, Apply) and side.op == "transpose" else side
+    return isinstance(side, Name) and not side.scalar and side.text not in {DATA, LABELS, *definitions}
 
 
 __all__ = ["Network", "Sample", "names_in", "others", "sample", "split"]

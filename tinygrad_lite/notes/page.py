@@ -27,6 +27,7 @@ from .network import (
     RATE,
     SAMPLES,
     STANDARD,
+    M,
     Network,
     activates,
     names_in,
@@ -110,11 +111,16 @@ class Page:
     @cached_property
     def forward(self) -> dict[str, Expression]:
         """Return the definitions: of each tensor, the first equation that says how it is computed."""
+        return self._forward()
+
+    def _forward(self, guess: str = "") -> dict[str, Expression]:
         found: dict[str, Expression] = {}
         for _, s in self.equations:
             for side in s.sides if self.is_forward(s) and s.target not in found else ():
-                tree = self.plain(side, s.target)
-                if all(not isinstance(p, Apply) or p.op in REGISTRY for p in parts_of(tree)):
+                tree = self.plain(side, s.target, guess)
+                if isinstance(tree, Name) and tree.text not in (*self.targets, DATA, LABELS) and "hat" in tree.text:
+                    found[tree.text] = Name(s.target)  # a^[L] = ŷ
+                elif all(not isinstance(p, Apply) or p.op in REGISTRY for p in parts_of(tree)):
                     found.setdefault(s.target, recognised(tree))
         for target, tree in found.items():  # of exp_scores / Σ exp_scores
             parts = {
@@ -125,8 +131,23 @@ class Page:
                 found[target] = recognised(whole)
         return found
 
-    def _forwards(self) -> Iterator[dict[str, Expression]]:
-        """Yield the definitions, and where a name has two, those with the later one, or one of them for a name without."""
+    def _forwards(self) -> Iterator[tuple[dict[str, Expression], str]]:
+        """Yield the definitions, and the activation that a g is taken for which the page does not explain.
+
+        Where a name has two, those with the later one, or one of them for a name without.
+        """
+        if self.unexplained:
+            yield from ((self._forward(guess), guess or "relu") for guess in ("", "sigmoid", "tanh"))
+        yield from ((forward, "") for forward in self._twice())
+
+    @cached_property
+    def unexplained(self) -> list[str]:
+        """Return the activations that the page does not explain."""
+        parts = [p for _, s in self.equations if self.is_forward(s) for side in s.sides for p in parts_of(side)]
+        ops = {p.op for p in parts if isinstance(p, Apply) and "'" not in p.op}
+        return sorted(ops - {*REGISTRY, *self.functions})
+
+    def _twice(self) -> Iterator[dict[str, Expression]]:
         yield self.forward
         again = {s.target: recognised(self.plain(side, s.target)) for _, s in self.equations for side in s.sides[-1:]
                  if s.target in self.forward}  # fmt: skip
@@ -157,7 +178,13 @@ class Page:
         named = not gradient and letters != "" and s.target not in (DATA, LABELS) and not _is_loss(s)
         return named and not is_update(s) and identifier(s.target) == s.target and any(map(names_in, s.sides))
 
-    def plain(self, tree: Expression, target: str) -> Expression:
+    def is_own(self, s: Statement) -> bool:
+        """Whether an equation may say what a name of the page's own stands for: G = A − Y, or a δ without a layer."""
+        gradient, _, layer = split(s.target)
+        once = sum(other.target == s.target for _, other in self.equations) == 1
+        return self.is_forward(s) or (gradient and not layer and once and not is_update(s))
+
+    def plain(self, tree: Expression, target: str, guess: str = "") -> Expression:
         """Return an expression with g replaced by what it stands for; in a hidden layer, ReLU where nothing says so."""
         last = max(map(number, self.mentioned), default=0) or -1
         inner = not split(target)[0] and split(target)[2] != str(last)
@@ -165,9 +192,9 @@ class Page:
         def rule(part: Expression) -> Expression | None:
             if not isinstance(part, Apply) or (part.op in REGISTRY and part.op not in self.functions):
                 return None
-            unknown = "relu" if inner and len(part.inputs) == 1 and len(part.op) <= 3 else part.op
+            unknown = guess or "relu" * inner if len(part.inputs) == 1 and len(part.op) <= 3 else ""
             params = tuple(setting for setting in part.params if setting[0] != "layer")
-            return Apply(self.functions.get(part.op, unknown), part.inputs, params)
+            return Apply(self.functions.get(part.op, unknown or part.op), part.inputs, params)
 
         return replaced(tree, rule)
 
@@ -187,15 +214,23 @@ class Page:
         slopes = [s for _, s in self.equations if split(s.target)[0]]
         errors = {n for s in slopes if s.target[:2] in ("dZ", "dA") for side in s.sides for n in names_in(side)}
         errors |= {n for _, _, side in self.losses for n in names_in(side)}
-        plain = [n for forward in self._forwards() for n in build(forward, self.mentioned, errors)]
+        plain = []
+        for forward, guess in self._forwards():
+            said = [f"{op} is taken to be {REGISTRY[guess].text.partition('(')[0]}, since the notes do not say"
+                    for op in self.unexplained * bool(guess)]  # fmt: skip
+            plain += [replace(n, said=(*n.said, *said)) for n in build(forward, self.mentioned, errors)]
         if not plain:
             none = ("the forward equations define no network",)
             plain = [replace(network, said=none) for network in build({}, set(), set())]
+        if f"d{LABELS}" in self.mentioned:  # dY for dŶ
+            plain = [replace(n, shifted=((LABELS, n.output),)) for n in plain]
         numbers = _constants(scalars - set(plain[0].scalars))
         found = [option for n in plain for option in self._with_losses(replace(n, constants=numbers))]
         own = [side for s in slopes if s.target[1:] in plain[0].axes for side in s.sides]
         if own and not any(map(_counts, own)):  # nothing is divided by m
-            found += [replace(n, total=True).with_loss(n.cost_name) for n in found if n.cost_name in LOSSES]
+            summed_ = [replace(n, total=True).with_loss(n.cost_name) for n in found if n.cost_name in LOSSES]
+            divided = any(_counts(side) for _, s in self.equations if not _is_loss(s) for side in s.sides)
+            found = [replace(n, odd=n.odd + 0.25 * (not divided and n.cost_name in LOSSES)) for n in found] + summed_
             summed = any(
                 isinstance(p, Apply) and p.op in SUMS for s in slopes for side in s.sides for p in parts_of(side)
             )
@@ -207,14 +242,16 @@ class Page:
                 if not re.search(r"[WXZAHBUVYSPO]", written.replace("ReLU", "")) and not any(
                     map(_turns, sides)
                 ):  # w x, and no wᵀ
-                    found += [n.of_one_sample(numbers=True) for n in each]
+                    found += [n.of_one_sample(".*") for n in each]
+                elif re.search(r"(?<![A-Za-z\\])[wv](?![A-Za-z])", written):  # w, a vector: there is one output
+                    found += [n.of_one_sample("c") for n in each]
         applied = {
             n: t.inputs[0].text
             for n, t in plain[0].definitions.items()
             if activates(t) and isinstance(t.inputs[0], Name)
         }
         shifted = [(A, Z) for A, Z in applied.items() if f"d{A}" in self.targets and Z not in self.mentioned]
-        found += [replace(n, shifted=tuple(shifted)) for n in found if shifted]
+        found += [replace(n, shifted=(*n.shifted, *shifted)) for n in found if shifted]
         return found[:MANY]
 
     def _of_model(self, model: Equations, scalars: set[str]) -> list[Network]:
@@ -244,22 +281,31 @@ class Page:
         op = out.op if isinstance(out, Apply) else ""
         names = STANDARD.get(op, [HALF, FULL])[: 1 if op == "softmax" and network.output in network.assumed else None]
         squared = re.search(r"\bMSE\b|(?:mean[- ])?squared?[- ]error|quadratic (?:cost|loss)", self.text, re.I)
-        parts = [p for _, s in self.equations if self.is_forward(s) for side in s.sides for p in parts_of(side)]
-        ops = {p.op for p in parts if isinstance(p, Apply)} - {*REGISTRY, *self.functions}
-        said = [
-            *network.said,
-            *(f"{op} is taken to be ReLU, since the notes do not say" for op in sorted(ops) if "'" not in op),
-        ]
+        said = [*network.said]
         if squared and not re.search(r"cross[- ]?entropy|log[- ]?loss", self.text, re.I):
             names = [HALF, FULL]
             said.append(f"the notes say “{squared[0]}”")
         network = replace(network, said=tuple(said))
         written = [
             replace(network.with_loss(CROSS, cost), cost_name=f"{target} as written", labels=_kind(tree, out))
-            for _, target, tree in self.losses
+            for _, target, whole in self.losses
+            for tree in self._means(whole)
             for cost in self.losses_of(network, tree, target)
         ]
         return written + [network.with_loss(name) for name in names]
+
+    def _means(self, tree: Expression) -> Iterator[Expression]:
+        """Yield a loss, and where it is a mean of all entries, of which people think as one of the samples, that."""
+        yield tree
+
+        def rule(part: Expression) -> Expression | None:
+            match part:
+                case Apply("mean", inputs, ()):
+                    return Apply("div", (Apply("sum", inputs), M))
+            return None
+
+        if (each := replaced(tree, rule)) != tree:
+            yield each
 
     def losses_of(self, network: Network, tree: Expression, target: str) -> list[Expression]:
         """Return what an equation of the loss may mean: J itself, or the loss of one sample, of which J is the mean."""

@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from ..derive.expression import Apply, Expression, Name, write
 from .judge import Judge
@@ -50,26 +51,51 @@ class Sizes:
         first = {self.square.split()[-1]: 400} if self.square else {said[1]: 12} if said else {}
         first = first or ({"784": 12} if re.search(r"\b784\b", page.text) else {})  # the pixels of MNIST
         votes: dict[str, Counter[str]] = {"n": Counter(first)}
+        weighed: list[tuple[Size, Slot, int]] = []
         for _ in range(3):
-            self.numbers = _elected(votes) | (judge.network.sizes if judge is not None else {})
+            self.numbers = self._elected(votes, weighed, first)
             self._match()
-            votes = defaultdict(Counter, {"n": Counter(first if self.square else {})})
+            first = first if self.square else {}
+            votes = defaultdict(Counter, {"n": Counter(first)})
             letters = defaultdict(Counter, {"m": Counter(m=3), "N": Counter(m=3)})
+            weighed = []
             for i, (equation, pairs) in self.pairs.items():
                 for size, slot in pairs:
+                    weight = (2 if i == equation else 1) + 2 * (slot.text == DATA)  # there it is surer
+                    weighed.append((size, slot, weight))
                     a, b = slot.axes[0]
-                    rows, columns = self.numbers.get(a), self.numbers.get(b)
-                    turned = size.rows == columns != size.columns or size.columns == rows != size.rows
-                    ways = ((size.rows, size.columns), (size.columns, size.rows))
-                    for extent, axis, other in zip(ways[turned], (a, b), (b, a), strict=True):
-                        weight = (2 if i == equation else 1) + 2 * (slot.text == DATA)  # there it is surer
-                        votes[axis][extent] += 4 * weight
-                        if "1" not in (a, b):  # it may be turned
-                            votes[other][extent] += weight
-                    for extent, axis in zip(ways[0], (a, b), strict=True):
+                    for extent, axis in ((size.rows, a), (size.columns, b)):
                         letters[extent][axis] += 2 if slot.text == DATA else 1
+                        if extent.isdigit() and int(extent) > 0 and axis not in ("m", "1"):
+                            votes[axis][extent] += weight
             most = {n: k.most_common(2) for n, k in letters.items() if not n.isdigit() and k.total() > 1}
             self.letters = {n: found[0][0] for n, found in most.items() if len(found) < 2 or found[0][1] > found[1][1]}
+
+    def _elected(
+        self, votes: dict[str, Counter[str]], weighed: Sequence[tuple[Size, Slot, int]], first: dict[str, int]
+    ) -> dict[str, str]:
+        """Return the number of each size with which most that is stated fits, and rather one that no other size has."""
+        known = self.judge.network.sizes if self.judge is not None else {}
+        options = {axis: [n for n, _ in counts.most_common(3)] for axis, counts in votes.items() if counts}
+        disputed = {axis for axis, found in options.items() if len(found) > 1}
+        near = [(size, slot, weight) for size, slot, weight in weighed if disputed & {*slot.axes[0]}]
+        for size, slot, _ in near:
+            for axis, extent in zip(slot.axes[0], (size.columns, size.rows), strict=True):  # which may be turned
+                if extent.isdigit() and extent not in ("0", "1", *options.get(axis, ())) and axis not in ("m", "1"):
+                    options.setdefault(axis, []).append(extent)
+        open_ = sorted((axis for axis in options if len(options[axis]) > 1), key=lambda axis: axis not in disputed)[:5]
+        near = [pair for pair in weighed if {*open_} & {*pair[1].axes[0]}]
+        worth = []
+        most = {axis: found[0] for axis, found in options.items() if found}
+        for chosen in product(*(options[axis][:4] for axis in open_)):
+            self.numbers = most | dict(zip(open_, chosen, strict=True)) | known
+            stated = sum(self.score(size, slot) * weight for size, slot, weight in near)
+            worth.append(
+                (stated + first.get(self.numbers.get("n", ""), 0), len({*self.numbers.values()}), self.numbers)
+            )
+        best = max(worth, key=lambda w: w[:2])
+        equal = [numbers for *value, numbers in worth if value == [*best[:2]]]
+        return {axis: n for axis, n in best[2].items() if all(other[axis] == n for other in equal)}
 
     # --- matching -----------------------------------------------------------------------------------------------------
 
@@ -206,7 +232,8 @@ class Sizes:
             return extent == number if number else axis != "m"
         if extent not in self.letters:
             return axis != "1"
-        return axis == "m" if self.letters[extent] == "m" else axis not in ("m", "1")
+        own = self.letters[extent]
+        return axis == own or ("m" not in (own, axis) and axis != "1" and axis not in self.letters.values())
 
     # --- what is said -------------------------------------------------------------------------------------------------
 
@@ -276,16 +303,6 @@ class Sizes:
         inputs = self.numbers.get("n", "")
         side = math.isqrt(int(inputs or 0))
         return self.square or (f"{side}×{side} = {inputs}" if side > 10 and side * side == int(inputs) else inputs)
-
-
-def _elected(votes: dict[str, Counter[str]]) -> dict[str, str]:
-    """Return for each axis the number that most sizes of the page give it, where it is one."""
-    found = {}
-    for axis, counts in votes.items():
-        digits = [(n, k) for n, k in counts.most_common() if n.isdigit() and int(n) > 0]
-        if axis not in ("m", "1") and digits and (len(digits) == 1 or digits[0][1] > digits[1][1]):
-            found[axis] = digits[0][0]
-    return found
 
 
 def _picture(text: str) -> str:

@@ -33,17 +33,17 @@ TIMES = r"\s*(?:\\times|\\cdot|[x×X*✕])\s*"
 SIZE = re.compile(rf"(?<![\w.×])({EXTENT})(?:{TIMES})({EXTENT})(?![\w×]|\s*\\times|\s*×)")
 
 _WORDS = (  # that stand in formulas as they are: functions, Greek letters, arguments of NumPy's functions
-    r"(?i:relu|softmax|softplus|sigmoid|logistic|tanh|sech|elu|gelu|silu|swish|identity|leakyrelu|logsoftmax|exp|log|ln|sqrt|max|"
+    r"(?i:relu|softmax|softplus|sigmoid|logistic|tanh|sech|elu|gelu|silu|swish|identity|l?relu|leakyrelu|logsoftmax|exp|log|ln|sqrt|max|"
     r"maximum|min|minimum|abs|sign|sum|mean|dot|matmul|outer|multiply|square|power|where|transpose|norm|step|diag|"
     r"alpha|eta|lambda|epsilon|gamma|beta|mu|rho|theta)|axis|keepdims?|dim|dtype|float|True|False|None"
 )
 _CAPITALS = "[WXAZYHUVJLCbTDPQ]"
-_PAIRS = "[WUV][axhz]|[axh][WUV]|w[axhXAH]|[axhzXAHZ]w|mn|m[kKcC]|[nN][kK]"
-_SYMBOLS = re.compile(rf"d?[A-Za-z]|(?:d?{_CAPITALS}){{1,4}}T?|{_PAIRS}|(?i:leaky)|{_WORDS}")
+_PAIRS = "[A-Z][auvwxhz]|[auwxhz][A-Z]|w[axh]|[axhz]w|mn|m[kKcC]|[nN][kK]"
+_SYMBOLS = re.compile(rf"d?[A-Za-z]|D[AB]|(?:d?{_CAPITALS}){{1,4}}T?|{_PAIRS}|(?i:leaky)|{_WORDS}")
 _UNDERSCORED = re.compile(
     r"(?:(?:leaky|log|d|deriv|derivative|grad)_)?(?:relu|softmax|sigmoid|tanh|g|act|activation)(?:_(?:prime|deriv|derivative|grad|"
     r"backward))?|d?[yY]_?(?:hat|pred|true)|(?:[yY]_)?one_?hot(?:_[yY])?|lr|learning_rate|step_size|delta|d?(?:loss|cost|mse|bce)|"
-    r"grad_[Wwb]\d?|(?:np|numpy|torch|self|params|grads|parameters|cache|jnp)|d?[WwbZzAaXxhH]_\w+|d?[A-Za-z]_[A-Za-z]{1,3}",
+    r"grad_[Wwb]\d?|B?CE|cross_?entropy|(?:np|numpy|torch|self|params|grads|parameters|cache|jnp)|d?[WwbZzAaXxhH]_\w+|d?[A-Za-z]_[A-Za-z]{1,3}",
     re.IGNORECASE,
 )
 
@@ -66,6 +66,14 @@ _WRAPPERS = (
 _ACTIVATIONS = "(?i:relu|sigmoid|tanh|leakyrelu|softplus|softmax)"
 _NO_WORD = r"(?<![A-Za-z\\])"
 _ROUND = r"(?:[^()=,]|\([^()=]*\))*"
+
+
+def _entropy(binary: str, a: str, y: str) -> str:
+    """Write out the cross-entropy of a prediction and labels, in whichever order they stand."""
+    a, y = (y, a) if re.match(r"\s*[yYtT](?!ˆ|_?(?:hat|pred))", a) else (a, y)
+    return f" (-Σ (({y}) * log({a}){f' + (1 - ({y})) * log(1 - ({a}))' if binary else ''}))"
+
+
 _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     # signs
     (r"[−–—]|\\minus(?![a-z])", "-"),
@@ -87,7 +95,7 @@ _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"\^\s*\{\s*(?:\\circ|\\odot|∘|⊙)\s*(\d)\s*\}", r"^{\1}"),
     (r"\\prime(?![a-z])|[’ʹ′]", "'"),
     (r"\\(?:top|intercal)(?![a-z])|[⊤⊺]", "T"),
-    (r"\\(?:wide)?hat(?![a-z])\s*(\{?)\s*([A-Za-z])", r" \1\2ˆ"),
+    (r"\\(?:wide)?hat(?![a-z])\s*(?:\{\s*([A-Za-z])\s*\}|(\{?)\s*([A-Za-z]))", r" \2\1\3ˆ"),
     (r"\\(?:wide)?(?:tilde|bar)(?![a-z])\s*\{?\s*([A-Za-z])\s*\}?", r" \1˜"),
     (r"\\[dtc]frac(?![a-z])", r"\\frac"),
     (r"\\frac\s*([^\s{\\])", r"\\frac{\1}"),
@@ -103,8 +111,10 @@ _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (rf"{_NO_WORD}(d?)[yY]_?(?:hat|pred)(?![A-Za-z])", r"\1Yˆ"),
     (rf"{_NO_WORD}(?:learning[_ ]rate|lr|step_size)(?![A-Za-z])", "α"),
     (rf"{_NO_WORD}delta(?![A-Za-z])", "δ"),
+    (rf"{_NO_WORD}D(?=[WBZA](?![A-Za-z]))", "d"),
     (rf"{_NO_WORD}(d?)(?i:loss|cost|mse|bce)(?![A-Za-z])", r"\1J"),
-    (r"(?i:leaky)[_ -]?(?i:relu)", "leakyrelu"),
+    (rf"{_NO_WORD}h_\s*\{{?\s*(?:\\[tT]heta|[θΘWw])\s*\}}?\s*\(\s*[xX]\s*\)", "Yˆ"),
+    (r"(?<![A-Za-z])(?i:leaky|l)[_ -]?(?i:relu)", "leakyrelu"),
     (rf"{_NO_WORD}(?:d_?|deriv(?:ative)?_|grad_)({_ACTIVATIONS})(?![A-Za-z_])", r"\1′"),
     (rf"{_NO_WORD}({_ACTIVATIONS}|g)_(?:prime|deriv(?:ative)?|grad|backward)(?![A-Za-z])", r"\1′"),
     (r"(?:\\nabla|∇)\s*_\s*(?:\{((?:[^{}]|\{[^{}]*\})*)\}|([A-Za-z]\d?))\s*[JLCEℓ](?![A-Za-z])", r"∂\1\2"),
@@ -115,6 +125,7 @@ _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"(?<![A-Za-z])(d?[WwbZzAa])\((\d)\)", r"\1⟦\2⟧"),
     (r"(?<=[A-Za-z]\d)T(?![A-Za-z0-9_^\[(])|(?<=[A-Z])T(?![\w(^])", "ᵀ"),
     (r"(?<![\w.])(\d+)([mnN])(?![A-Za-z(_^])", r"(\1 \2)"),
+    (rf"{_NO_WORD}(B?)(?:CE|(?i:cross[_ -]?entropy))\s*\(([^(),]*),([^(),]*)\)", lambda m: _entropy(m[1], m[2], m[3])),
 ]
 
 _SUM = re.compile(r"(?:\\(?:sum|Sigma)(?![a-z])|Σ|∑)\s*((?:[_^]\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?\w+)\s*)*)")
@@ -205,7 +216,7 @@ class _Scripts:
         """Return the sign of one script, or None for a power, or a condition below 1."""
         if len(body) > 60:
             return None
-        body = re.sub(rf",\s*(?:{_TIME})$", "", body)
+        body = re.sub(r"\\ell(?![a-z])|ℓ", "l", re.sub(rf",\s*(?:{_TIME})$", "", body))
         if not above and (size := SIZE.fullmatch(body.strip("() "))):
             return self.size(size, before)
         if _STEP.fullmatch(body):
@@ -224,7 +235,12 @@ class _Scripts:
             powers = above and not bracketed and name.isdigit()
             if not powers or (_BARE.search(before) and (layers or self.layers or name == "1")):
                 return f"⟦{name}⟧" if name.isdigit() else f"⟦[{name}]⟧"
-        if letters and {*letters} <= self.indices and len(letters) <= (3 if bracketed or not above else 1):
+        if (
+            letters
+            and {*letters} <= self.indices
+            and letters != "in"
+            and len(letters) <= (3 if bracketed or not above else 1)
+        ):
             return f"⟪{letters}⟫"
         if bracketed and re.fullmatch("[a-z]", inner):
             return f"⟦[{inner}]⟧" if inner in "lij" else f"⟦_{inner}⟧"

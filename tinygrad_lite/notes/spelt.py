@@ -15,7 +15,7 @@ from .network import RATE, names_in, split
 from .verdict import DERIVATIVES
 
 _NAMED = (
-    r"(?P<name>(?P<letter>[A-Za-z]|\\[tT]heta|[θΘ])(?P<layer>\s*(?P<mark>\^|_)?\s*(?P<open>\{?\s*[\[(]|\{)?\s*(?P<number>\d|[a-z](?=\s*[\])]))"
+    r"(?P<name>(?P<letter>[A-Za-z]|\\[tT]heta|[θΘ])(?P<layer>\s*(?P<mark>\^|_)?\s*(?P<open>\{?\s*[\[(]|\{)?\s*(?P<number>\d|[a-z](?=\s*[\])])|(?:(?<=_)|(?<=_\{))[a-z]{1,3}(?![A-Za-z]))"
     r"\s*(?:T|\\top)?\s*[\])]?\s*\}?)?)"
 )
 _LOSS = r"\s*(?:[JLCE]|\\mathcal\s*\{?[A-Z]\}?|\\ell)\s*"
@@ -86,7 +86,8 @@ class Speller:
             )
             return text.replace(RATE, self.rate)
         notation: Notation = "latex" if self.latex else "text"
-        left = re.split(r":?=", self.own)[0].strip("$& ") if "(" in target else write(Name(target), notation)
+        own = re.split(r":?=", self.own)[0].strip("$& ")
+        left = own if re.search(r"[(∂]", target) else write(Name(target), notation)
         text = f"{left} {sign_} {write(tree, notation)}"
         spelt: dict[str, str] = {}
         for name in {target, *names_in(tree)} - {RATE} if not plain else ():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
 from .formula import PRODUCTS, SUMS
-from .network import DATA, LABELS, SAMPLES, is_weight, names_in, split
+from .network import DATA, LABELS, SAMPLES, is_parameter
 
 
 def _is_tensor(tree: Expression) -> bool:
@@ -16,11 +16,11 @@ def _is_tensor(tree: Expression) -> bool:
 class Shapes:
     """The sizes of all tensors, by unification: each tensor has two, and every op says which are equal."""
 
-    def __init__(self, definitions: Mapping[str, Expression], weight: str) -> None:
+    def __init__(self, definitions: Mapping[str, Expression]) -> None:
         self.parent: list[int] = []
         self.shapes: dict[str, tuple[int, int]] = {}
         self.biases: dict[str, tuple[int, int]] = {}
-        self.definitions, self.weight = definitions, weight
+        self.definitions = definitions
         for name, tree in definitions.items():
             found = self.shape(tree)
             if found is not None:
@@ -48,9 +48,8 @@ class Shapes:
 
     def is_product(self, tree: Apply) -> bool:
         """Whether a product is one of matrices: one between a parameter and something that is no number."""
-        scalar = [not _is_tensor(side) for side in tree.inputs]
-        weights = [bool(names_in(p)) and (is_weight(p) or split(names_in(p)[0])[1] == self.weight) for p in tree.inputs]
-        return any(weights) and not any(scalar)
+        tensors = all(map(_is_tensor, tree.inputs))
+        return tensors and any(is_parameter(part, self.definitions) for part in tree.inputs)
 
     def shape(self, tree: Expression) -> tuple[int, int] | None:
         """Return the shape of an expression, and note what its ops demand; None for a number."""

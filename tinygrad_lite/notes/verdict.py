@@ -10,7 +10,7 @@ import numpy as np
 
 from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced, write
 from ..op import REGISTRY
-from .formula import SUMS, Scope, evaluate, expression, read, renamed
+from .formula import BY_SAMPLE, SUMS, Scope, evaluate, expression, read, renamed
 from .judge import SCALES, Judge, Line, close
 from .network import DATA, LABELS, LOSSES, RATE, M, Network, names_in, sample, split
 from .page import Page, is_update, names_of
@@ -246,6 +246,8 @@ def _of_other(s: Statement, i: int, page: Page, judge: Judge) -> Verdict:
         return Verdict(DEFINITION) if network.cost_name.endswith("as written") else _of_loss(s, page, judge)
     if "(" in s.target:
         return _of_function(s, judge)
+    if (local := _local(s.target, network)) is not None:
+        return _of_local(s, local, judge)
     if s.target in network.changed or (s.target in network.cyclic and not page.unread):
         return Verdict(WRONG, "it is defined by what is computed from it")
     if s.target in network.cyclic:
@@ -255,7 +257,9 @@ def _of_other(s: Statement, i: int, page: Page, judge: Judge) -> Verdict:
     if s.target in (DATA, LABELS) or not any(map(names_in, s.sides)):
         return Verdict(DEFINITION)
     if s.target in judge.helpers:
-        return Verdict(DEFINITION, "a name of the notes' own")
+        own = judge.values[s.target]
+        slopes = [n for n, x in judge.values.items() if split(n)[0] and n not in judge.helpers and close(own, x)]
+        return Verdict(RIGHT, f"it is {slopes[0]}") if slopes else Verdict(DEFINITION, "a name of the notes' own")
     if everywhere := _in_layers(s, judge):
         verdict = AMBIGUOUS if split(s.target)[0] else RIGHT
         return Verdict(
@@ -267,6 +271,37 @@ def _of_other(s: Statement, i: int, page: Page, judge: Judge) -> Verdict:
     if bare and layered.issuperset(split(n)[1] for n in bare):
         return Verdict(UNKNOWN, f"{', '.join(bare)}: it does not say which layer")
     return Verdict(UNKNOWN, f"{', '.join(unknown)} is not defined" if unknown else "it is no equation of the network")
+
+
+def _local(target: str, network: Network) -> Expression | None:
+    """Return the derivative of one tensor by what it is computed from directly, as it is written for one sample."""
+    _, a, b = target.split("∂") if target.count("∂") == 2 else ("", "", "")
+    tree, by = network.definitions.get(a), Name(b)
+    match tree:
+        case Apply("sigmoid", (Name(z),)) if z == b:
+            return Apply("mul", (Name(a), _one_minus(Name(a))))
+        case Apply("tanh", (Name(z),)) if z == b:
+            return _one_minus(Apply("square", (Name(a),)))
+        case Apply(op, (Name(z),), params) if z == b and op not in BY_SAMPLE:
+            return Apply(f"{op}'", (Name(z),), params)
+        case Apply("add", (x, y)) if by in (x, y):
+            return Number(1)
+    for part in parts_of(tree) if tree is not None else ():
+        match part:
+            case Apply("matmul", (x, y)) if by in (x, y):
+                return y if x == by else x
+    return None
+
+
+def _of_local(s: Statement, true: Expression, judge: Judge) -> Verdict:
+    """Judge ∂A2/∂Z2 = A2 (1 − A2) or ∂Z2/∂W2 = A1; whether a matrix is turned is a matter of the layout."""
+    wanted = evaluate(true, judge.values)
+    values = [read(judge.named(side, s.target), judge.scope)[1] for side in s.sides]
+    if wanted is None or any(value is None for value in values):
+        return Verdict(UNKNOWN, "it cannot be computed")
+    if all(np.all(v == 1) if np.ndim(wanted) == 0 else close(v, wanted) or close(v, wanted.T) for v in values):
+        return Verdict(RIGHT)
+    return Verdict(WRONG, f"it is {write(true)}", (s.target, true))
 
 
 def _in_layers(s: Statement, judge: Judge) -> list[str]:

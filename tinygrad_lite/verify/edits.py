@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from types import FunctionType
 from typing import Any, TypeAlias
 
@@ -643,11 +643,13 @@ def edits(root: Any, desk: Desk, limit: float = 9.0) -> Iterator[Edit]:
             yield Edit(tree, (change,), change.cost + 0.2)
 
 
-def _loaded(function: FunctionType) -> Iterator[str]:
-    """Yield the names that a function reads."""
+@lru_cache(maxsize=256)
+def _loaded(function: FunctionType) -> set[str]:
+    """Return the names that a function reads."""
     with suppress(UnreadableError):
         parts = (part for statement in source_of(function).body for part in ast.walk(statement))
-        yield from (part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load))
+        return {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+    return set()
 
 
 def _around_helpers(path: Path, change: Change, calls: list[tuple[Path, str]], desk: Desk) -> float:
@@ -658,7 +660,7 @@ def _around_helpers(path: Path, change: Change, calls: list[tuple[Path, str]], d
             far = max(far, 0.2 if "is too much" in change.said else 0.6)
         elif path == place and change.kind in ("function", "activation", "missing"):
             function = desk.spaces[0][name]
-            unread = set(inspect.signature(function).parameters) - set(_loaded(function))
+            unread = set(inspect.signature(function).parameters) - _loaded(function)
             far = max(far, 0.25 * (change.kind != "missing" or bool(unread)))
         elif (
             len(path) > len(place)
