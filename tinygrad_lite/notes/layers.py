@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
 from ..op import REGISTRY
@@ -54,19 +55,23 @@ class Style:
         return Apply("add", (product, Name(self.b + layer))) if self.bias else product
 
 
-def build(equations: Mapping[str, Expression], mentioned: Iterable[str], errors: set[str]) -> list[Network]:
+def build(
+    equations: Mapping[str, Expression], mentioned: Iterable[str], errors: set[str], most: int = 1
+) -> list[Network]:
     """Return the network that equations define, and after it those that could be meant where one of them is wrong.
 
+    There are at most so many of each kind.
     What is missing is assumed: every layer that is mentioned, in the style of the others, ReLU inside and softmax at the
     end, as in the notes' own network 784 → 10 → 10; the last Z is the output where an error is computed of it (`errors`).
     """
     known = set(mentioned) | set(equations) | {name for tree in equations.values() for name in names_in(tree)}
     equations = _separated(equations, known)
     styles = _styles(equations, known)
-    found = [network for style in styles for network in _built(equations, known, style, errors)]
+    found = list(islice((n for style in styles for n in _built(equations, known, style, errors)), most))
     told = any(_linear(part) for tree in equations.values() for part in parts_of(tree))
     if not told or any(network.assumed for network in found):  # nothing is wrong only because of what was assumed
-        found += [n for style in _usual(styles[0], told) for n in _built(equations, known, style, errors)]
+        usual = (n for style in _usual(styles[0], told) for n in _built(equations, known, style, errors))
+        found += islice(usual, most)
     first: dict[str, Network] = {}
     for network in found:
         first.setdefault(repr(network.definitions), network)

@@ -37,7 +37,8 @@ from .network import (
 )
 from .statement import Item, Statement
 
-MANY = 64  # networks to be tried at most
+MANY, FEW = 64, 6  # networks to be tried at most, and on the longest page
+NODES = 10_000  # of the equations of a page, in all networks that are tried
 
 
 def is_update(s: Statement) -> bool:
@@ -214,14 +215,17 @@ class Page:
         slopes = [s for _, s in self.equations if split(s.target)[0]]
         errors = {n for s in slopes if s.target[:2] in ("dZ", "dA") for side in s.sides for n in names_in(side)}
         errors |= {n for _, _, side in self.losses for n in names_in(side)}
-        plain = []
+        plain: list[Network] = []
+        most = min(MANY, max(FEW, NODES // max(1, sum(1 for side in sides for _ in parts_of(side)))))
         for forward, guess in self._forwards():
+            if len(plain) >= most:
+                break
             said = [f"{op} is taken to be {REGISTRY[guess].text.partition('(')[0]}, since the notes do not say"
                     for op in self.unexplained * bool(guess)]  # fmt: skip
-            plain += [replace(n, said=(*n.said, *said)) for n in build(forward, self.mentioned, errors)]
+            plain += [replace(n, said=(*n.said, *said)) for n in build(forward, self.mentioned, errors, most)]
         if not plain:
             none = ("the forward equations define no network",)
-            plain = [replace(network, said=none) for network in build({}, set(), set())]
+            plain = [replace(network, said=none) for network in build({}, set(), set(), most)]
         if f"d{LABELS}" in self.mentioned:  # dY for dŶ
             plain = [replace(n, shifted=((LABELS, n.output),)) for n in plain]
         numbers = _constants(scalars - set(plain[0].scalars))
@@ -252,7 +256,7 @@ class Page:
         }
         shifted = [(A, Z) for A, Z in applied.items() if f"d{A}" in self.targets and Z not in self.mentioned]
         found += [replace(n, shifted=(*n.shifted, *shifted)) for n in found if shifted]
-        return found[:MANY]
+        return found[:most]
 
     def _of_model(self, model: Equations, scalars: set[str]) -> list[Network]:
         """Return the network of a model file: its derived forward equations, whose last one is the loss."""
@@ -263,7 +267,7 @@ class Page:
         names = {n: new for n, new in names.items() if [*names.values()].count(new) == 1}
         loss = replace(loss, tree=renamed(loss.tree, names))
         definitions = {names.get(e.name, e.name): renamed(e.tree, names) for e in forward}
-        found = build(definitions, {"A0"} & self.mentioned, set(names_in(loss.tree)))[:1]
+        found = build(definitions, {"A0"} & self.mentioned, set(names_in(loss.tree)))
         scalars |= {p.text for p in parts_of(loss.tree) if isinstance(p, Name) and p.scalar}
         networks = []
         for network in found:

@@ -25,7 +25,7 @@ from .truth import Loss, with_labels
 
 Array = Any
 KINK = "on a kink"
-CAUSES, ROWS, LEAST = 1_000_000, 2_000_000, 500_000  # nodes of trees that may be tried: in all, in all, for one row
+CAUSES, ROWS, LEAST = 2_000_000, 4_000_000, 1_000_000  # nodes of trees that may be tried: in all, in all, for one row
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

@@ -627,7 +627,7 @@ def edits(root: Any, desk: Desk, limit: float = 9.0) -> Iterator[Edit]:
                     change = replace(change, cost=change.cost + far)
                 if change.cost <= limit:
                     groups[change.group or change.said].append((path, change))
-                    desk.problem.allowance.left -= 3 + nodes / 3  # what it takes to make it
+                    desk.problem.allowance.left -= 3 + nodes + nodes * nodes / 40  # to make it and to write it
                     if desk.problem.allowance.spent:
                         return
                     yield Edit(exchanged(root, path, change.new), (change,), change.cost)
@@ -655,8 +655,10 @@ def _loaded(function: FunctionType) -> set[str]:
 def _around_helpers(path: Path, change: Change, calls: list[tuple[Path, str]], desk: Desk) -> float:
     """How much more far-fetched a change is that does without the person's own function, or changes what it is given."""
     far = 0.0
+    above = any(place[: len(path)] == path for place, _ in calls)
+    names = {part.id for part in ast.walk(change.new) if isinstance(part, ast.Name)} if above else set()
     for place, name in calls:
-        if place[: len(path)] == path and name not in text(change.new):
+        if place[: len(path)] == path and name not in names:
             far = max(far, 0.2 if "is too much" in change.said else 0.6)
         elif path == place and change.kind in ("function", "activation", "missing"):
             function = desk.spaces[0][name]

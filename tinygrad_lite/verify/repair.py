@@ -23,6 +23,7 @@ from .scale import Law, rounded
 from .trees import binary, exchanged, parsed, positions, product, ready, simplified, text, whole_parts
 
 LINE, STATEMENTS, PAIRS, ANEW = 6_000, 3_000, 8_000, 5_000  # trees to be tried at most
+TO_PARSE = 20  # nodes that take as long as reading a line
 STEPS = 40  # of a function; in one that has more, fewer statements are tried
 NEARER = 0.2  # what an edit of another statement must be simpler by than one of the line
 FARTHEST = 2.0  # the cost of an edit of another statement; what is more far-fetched is a guess
@@ -183,6 +184,7 @@ def synthesised(desk: Desk) -> Repair | None:
         return None
     best: Repair | None = None
     for code, cost in itertools.islice(_guesses(desk), ANEW):
+        desk.problem.allowance.left -= TO_PARSE
         if desk.problem.allowance.spent:
             break
         repair = attempt(Edit(parsed(code), (), cost), desk)

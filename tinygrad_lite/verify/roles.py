@@ -21,7 +21,7 @@ from .problem import Allowance
 PASSES = 4  # of each of the ways
 TIES = 4  # roles that are as good, of which the repairs are compared,
 STEPS = 40  # in a function that has no more
-CAUSE, EFFORT = 1_000_000, 1_000_000  # nodes of trees that may be tried
+CAUSE, EFFORT = 2_000_000, 2_000_000  # nodes of trees that may be tried
 
 
 def recognise(formulas: Formulas, cases: Sequence[Case]) -> None:
