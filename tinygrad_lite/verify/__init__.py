@@ -4,7 +4,8 @@ From the bottom up: `arguments` are the float arrays of a call, `evaluation` run
 `numerical` differentiates with an error bound; `subject` is a function with the gradient it claims, `verdict` holds the
 two against each other, `foreign` takes functions of PyTorch and JAX, `gradcheck` reports; `laws` does the same for ops.
 Of a handwritten backward pass, `cases` draws sizes and values, `truth` differentiates the loss, `isolate` runs the
-function line by line, `judge` tells rounding from mistakes, `formulas` decides which lines are wrong. Of a wrong line,
+function line by line, `judge` tells rounding from mistakes, `formulas` decides which lines are wrong, and `roles` finds
+what a line is the gradient of where its name does not tell. Of a wrong line,
 `problem` is all that may be looked at, `trees` are expressions and their values, `scale` is the law of a wrong factor,
 `desk` lays it all out, `edits` are the ways to mend a line, `rerun` runs the function with another line, `repair`
 searches, `diagnose` says it in words; `counterexample` makes the case small, `report` shows it all; `check` is the way
