@@ -38,7 +38,7 @@ from .network import (
 from .statement import Item, Statement
 
 MANY, FEW = 64, 6  # networks to be tried at most, and on the longest page
-NODES = 10_000  # of the equations of a page, in all networks that are tried
+NODES = 8_000  # of the equations of a page, in all networks that are tried
 
 
 def is_update(s: Statement) -> bool:

@@ -23,8 +23,10 @@ from .scale import Law, rounded
 from .trees import binary, exchanged, parsed, positions, product, ready, simplified, text, whole_parts
 
 LINE, STATEMENTS, PAIRS, ANEW = 6_000, 3_000, 8_000, 5_000  # trees to be tried at most
+RESERVE = 0.4  # of the work that is left, for a line made anew
 TO_PARSE = 20  # nodes that take as long as reading a line
 STEPS = 40  # of a function; in one that has more, fewer statements are tried
+NEAR = 0.8  # the cost of the edits that are made first
 NEARER = 0.2  # what an edit of another statement must be simpler by than one of the line
 FARTHEST = 2.0  # the cost of an edit of another statement; what is more far-fetched is a guess
 
@@ -130,33 +132,38 @@ def holds(tree: Any, desk: Desk) -> bool:
 
 
 def repaired(desks: Sequence[Desk], count: int, farthest: float = 9.0) -> Repair | None:
-    """Return the best repair by one edit, or none, and a factor, on any of the desks."""
-    trials = [(edit, desk) for desk in desks for edit in _trials(desk) if edit.cost <= farthest]
+    """Return the best repair by one edit, or none, and a factor, on any of the desks; the nearest edits are made first."""
     best: Repair | None = None
-    for edit, desk in sorted(trials, key=lambda trial: trial[0].cost)[:count]:
-        if (best is not None and edit.cost > best.cost) or desk.problem.allowance.spent:
+    others = [list(solved(desk.line, desk)) for desk in desks]
+    for nearer, limit in ((-1.0, min(NEAR, farthest)), (min(NEAR, farthest), farthest)):
+        trials = [
+            (edit, desk)
+            for desk, more in zip(desks, others, strict=True)
+            for edit in (Edit(desk.line, (), 0.0), *edits(desk.line, desk, limit), *more)
+            if nearer < edit.cost <= limit
+        ]
+        for edit, desk in sorted(trials, key=lambda trial: trial[0].cost)[:count]:
+            if (best is not None and edit.cost > best.cost) or desk.problem.allowance.spent:
+                break
+            repair = attempt(edit, desk, best)
+            if repair is not None and repair.cost <= farthest:
+                best = min(best or repair, repair, key=_rank)
+        if best is not None and best.cost <= limit:
             break
-        repair = attempt(edit, desk, best)
-        if repair is not None and repair.cost <= farthest:
-            best = min(best or repair, repair, key=_rank)
+        count -= len(trials)
     return best
 
 
-def _trials(desk: Desk) -> Iterator[Edit]:
-    yield Edit(desk.line, (), 0.0)
-    yield from edits(desk.line, desk)
-    yield from solved(desk.line, desk)
-
-
 def pairs(desk: Desk) -> list[Repair]:
-    """Return the repairs by two edits, the most promising first edits first."""
+    """Return the repairs by two edits, the most promising first edits first; some work is left for a line made anew."""
     found: list[Repair] = []
+    least = RESERVE * desk.problem.allowance.left
     tried = 0
     firsts = sorted(edits(desk.line, desk, 1.3), key=lambda e: e.cost - _promise(e.tree, desk))
     for first in firsts[:80]:
         for second in edits(first.tree, desk, 1.6):
             tried += 1
-            if tried > PAIRS or desk.problem.allowance.spent:
+            if tried > PAIRS or desk.problem.allowance.left < least:
                 return sorted(found, key=_rank)
             if desk.ratio(desk.value(second.tree, 0), 0) is None:
                 continue
