@@ -25,7 +25,7 @@ from .statement import Item, Statement
 
 SCALES = ("per sample", "mean")
 DIAGNOSED = 8  # cases that a repair must be right in
-PAGE = 220_000  # nodes of trees that may be tried for the repairs of a page: it takes no second
+PAGE = 170_000  # nodes of trees that may be tried for the repairs of a page: it takes no second
 
 
 @dataclass(eq=False)
