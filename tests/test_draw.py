@@ -25,7 +25,8 @@ from tinygrad_lite import Tensor, capture, nn, notation, relu
 from tinygrad_lite.draw import DrawingError, draw, formula, render
 from tinygrad_lite.graph import Graph, graph_of
 from tinygrad_lite.modelgraph import capture_model
-from tinygrad_lite.op import EVERYTHING, REGISTRY, recording
+from tinygrad_lite.op import REGISTRY
+from tinygrad_lite.recording import EVERYTHING, recording
 
 needs_graphviz = pytest.mark.skipif(not render.can_render(), reason="no Graphviz is installed")
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import tinygrad_lite as tl
 from tinygrad_lite import Graph, Tensor, capture, nn
 from tinygrad_lite.graph import graph_of
-from tinygrad_lite.op import REGISTRY, is_recording
+from tinygrad_lite.op import REGISTRY
+from tinygrad_lite.recording import is_recording
 
 from .test_autodiff import Program, programs, run_program
 

@@ -18,7 +18,8 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_lite as tl
 from tinygrad_lite import Tensor, autodiff, gradients
-from tinygrad_lite.op import POSITIVE, REGISTRY, Each, Op, is_recording
+from tinygrad_lite.op import POSITIVE, REGISTRY, Each, Op
+from tinygrad_lite.recording import is_recording
 from tinygrad_lite.verify import laws
 from tinygrad_lite.verify.laws import Case, Shape, call, check_vjp, draw, kink_of, smooth
 from tinygrad_lite.verify.numerical import assert_derivative

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tl
 from tinygrad_lite import Tensor, checkpoint, gradients, nn, no_grad, random
-from tinygrad_lite.op import is_recording
+from tinygrad_lite.recording import is_recording
 
 from .test_autodiff import Program, programs, run_program
 

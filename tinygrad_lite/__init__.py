@@ -18,10 +18,11 @@ from .autodiff import grad, gradients, hessian, hvp, jacobian, jvp, value_and_gr
 from .callable import make_callable
 from .graph import Graph, capture
 from .messages import written
-from .op import REGISTRY, no_grad
+from .op import REGISTRY
 from .ops import *  # noqa: F403 -- every op of the table is public
 from .random import manual_seed
 from .recompute import checkpoint
+from .recording import no_grad
 from .tensor import Tensor
 
 if TYPE_CHECKING:

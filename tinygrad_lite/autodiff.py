@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .op import ARRAYS, EVERYTHING, GRADIENTS, Op, is_recording, mode, recording, unbroadcast
+from .op import Op, unbroadcast
 from .ops.elementwise import astype, positive
 from .ops.shape import reshape, stack
+from .recording import ARRAYS, EVERYTHING, GRADIENTS, is_recording, mode, recording
 from .tensor import Node, Tensor, as_array, describe, history, leaf_node, new_tensor, shape_text
 from .tree import leaves, matched, rebuild
 

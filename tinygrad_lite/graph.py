@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .op import EVERYTHING, Op, recording
+from .op import Op
+from .recording import EVERYTHING, recording
 from .tensor import Node, Tensor, as_array, as_leaf, history, is_array, new_tensor
 
 

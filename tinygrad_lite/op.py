@@ -17,9 +17,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cache, partial, update_wrapper, wraps
 from math import inf
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -28,71 +26,12 @@ import numpy as np
 from numpy import ndarray
 
 from .messages import ARGUMENTS, explain, written
+from .recording import ARRAYS, EVERYTHING, GRADIENTS, current
 from .tensor import Node, Tensor, as_array, as_leaf, describe, is_array, new_tensor, tick
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Rule = Callable[..., Any]
-
-
-class Mode(Enum):
-    """What an op does besides computing."""
-
-    ARRAYS = "plain arrays in, plain arrays out: the backward pass runs its rules in this mode"
-    OFF = "nothing is recorded"
-    GRADIENTS = "what a gradient needs is recorded"
-    EVERYTHING = "every op and every value is recorded, for pictures and equations"
-
-
-ARRAYS, OFF, GRADIENTS, EVERYTHING = Mode
-_mode: ContextVar[Mode] = ContextVar("tinygrad_lite_mode", default=GRADIENTS)
-
-
-class recording:  # noqa: N801 -- used like a function
-    """Switch recording inside a `with` block, or in a function under it; threads do not disturb each other."""
-
-    __slots__ = ("before", "mode")
-
-    def __init__(self, mode: Mode) -> None:
-        self.mode = mode
-        self.before: list[Mode] = []  # a list, because one object may be entered again inside itself
-
-    def __enter__(self) -> None:
-        self.before.append(_mode.get())
-        _mode.set(self.mode)
-
-    def __exit__(self, *error: object) -> None:
-        _mode.set(self.before.pop())
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:  # noqa: D102
-        @wraps(function)
-        def switched(*args: P.args, **kwargs: P.kwargs) -> R:
-            with recording(self.mode):
-                return function(*args, **kwargs)
-
-        return switched
-
-
-def no_grad() -> recording:
-    """Record nothing inside `with no_grad():`, or in a function under `@no_grad()`.
-
-    >>> x = Tensor([1.0], requires_grad=True)
-    >>> with no_grad():
-    ...     y = x * 2
-    >>> y.requires_grad
-    False
-    """
-    return recording(OFF)
-
-
-def is_recording() -> bool:
-    """Whether ops record history at the moment."""
-    return _mode.get() in (GRADIENTS, EVERYTHING)
-
-
-def mode() -> Mode:
-    """What ops do at the moment besides computing."""
-    return _mode.get()
 
 
 class Domain(NamedTuple):
@@ -332,7 +271,7 @@ def _face(op: Op, function: Callable[..., Any]) -> Callable[..., Tensor]:
     before = before_operands(op) if op.variadic else None
 
     def face(*args: Any, **kwargs: Any) -> Any:
-        if _mode.get() is ARRAYS:
+        if current.get() is ARRAYS:
             return function(*args, **kwargs)[0] if op.saves else function(*args, **kwargs)
         if complete and not kwargs and len(args) == count:
             return apply(op, args, defaults)
@@ -371,7 +310,7 @@ def _composed(op: Op, function: Callable[..., Any]) -> Callable[..., Any]:
     count, names = len(op.domain), list(op.signature.parameters)
 
     def face(*args: Any, **kwargs: Any) -> Any:
-        if _mode.get() is ARRAYS:
+        if current.get() is ARRAYS:
             return function(*args, **kwargs)
         if len(args) < count or any(name in kwargs for name in names[:count]):
             kwargs = _bound(op, args, kwargs)
@@ -391,7 +330,7 @@ def _as_tensor(op: Op, x: Any) -> Tensor:
     if isinstance(x, Tensor):
         return x
     x = _plain(op, x, alone=True)
-    return as_leaf(x) if _mode.get() is EVERYTHING else new_tensor(x, None)
+    return as_leaf(x) if current.get() is EVERYTHING else new_tensor(x, None)
 
 
 def _unknown(tensor: Tensor, name: str) -> Any:
@@ -437,7 +376,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         raise _kind(error)(explain(op, inputs, params, error)) from error
     if type(out) is not ndarray:
         out = np.asarray(out) if isinstance(out, np.generic) else _whole(op, out)
-    now = _mode.get()
+    now = current.get()
     if now is GRADIENTS:
         if not wanted or not op.vjps or out.dtype.kind != "f":
             return new_tensor(_checked(op, out), None)

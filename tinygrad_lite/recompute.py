@@ -11,9 +11,10 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from .autodiff import pull_back
-from .op import EVERYTHING, GRADIENTS, REAL, Each, Op, is_recording, mode, recording
+from .op import REAL, Each, Op
 from .ops.shape import concatenate, reshape
 from .random import generator
+from .recording import EVERYTHING, GRADIENTS, is_recording, mode, recording
 from .tensor import Node, Tensor, new_tensor, tick
 from .tree import leaves, rebuild
 

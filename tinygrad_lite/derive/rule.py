@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..graph import graph_of
-from ..op import EVERYTHING, Op, recording
+from ..op import Op
+from ..recording import EVERYTHING, recording
 from ..tensor import Tensor
 from .expression import Apply, Expression, Name, Number, hashable, write
 from .term import Factor, Term, applied, as_tree, constant, factor_of, number_term

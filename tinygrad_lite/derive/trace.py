@@ -14,7 +14,8 @@ from ..autodiff import gradients
 from ..graph import Graph, capture, graph_of, identity
 from ..modelgraph import Inputs, untouched
 from ..nn import Module
-from ..op import EVERYTHING, apply, recording
+from ..op import apply
+from ..recording import EVERYTHING, recording
 from ..tensor import Tensor
 from .expression import hashable
 

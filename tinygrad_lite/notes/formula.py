@@ -14,7 +14,8 @@ import numpy as np
 
 from .. import ops
 from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
-from ..op import ARRAYS, REGISTRY, recording
+from ..op import REGISTRY
+from ..recording import ARRAYS, recording
 
 Array = Any
 Sum: TypeAlias = Literal["samples", "features", "all"]

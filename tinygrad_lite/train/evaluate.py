@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..nn import Module
-from ..op import no_grad
 from ..ops.reduction import softmax
+from ..recording import no_grad
 from ..tensor import Tensor, is_array, shape_text
 from .checkpoint import Array, TrainingError
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..autodiff import gradients
-from ..op import EVERYTHING, REAL, Op, recording
+from ..op import REAL, Op
+from ..recording import EVERYTHING, recording
 from ..tensor import Node, Tensor, history, new_tensor
 
 EPS = float(np.finfo(np.float64).eps)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import gradients
-from ..op import GRADIENTS, recording
 from ..ops.reduction import sum as reduce_sum
+from ..recording import GRADIENTS, recording
 from ..tensor import Tensor
 from ..tree import leaves, matched, rebuild
 from .arguments import Arguments, equal, float_arrays, is_float
