@@ -14,13 +14,14 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from .op import ANSWERS, REGISTRY, Op
-from .ops.elementwise import clip
+from .ops.elementwise import clip, not_equal
 from .ops.indexing import gather
-from .ops.linear import diagonal, einsum, trace
-from .ops.reduction import norm, std, var
-from .ops.shape import concatenate, pad, swapaxes
+from .ops.linear import cross, diagonal, einsum, trace
+from .ops.reduction import mean, norm, std, sum, var
+from .ops.shape import broadcast_to, concatenate, flip, pad, ravel, reshape, swapaxes
 from .tensor import Tensor
 
 
@@ -50,6 +51,40 @@ def _joined(axis: int, wide: int) -> Callable[..., Tensor]:
     return join
 
 
+def _true(x: Any) -> Tensor:
+    return not_equal(x, 0)
+
+
+def _rotated(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
+    """Return np.rot90: a quarter turn is a transposition and a reflection, two are two reflections."""
+    a, b = normalize_axis_tuple(axes, m.ndim, "axes")
+    turned = swapaxes(m, a, b) if k % 2 else m
+    mirrors = ((), (a,), (a, b), (b,))[k % 4]
+    return flip(turned, mirrors)
+
+
+def _grids(*xi: Any, indexing: str = "xy", sparse: bool = False, copy: bool = True) -> tuple[Tensor, ...]:  # noqa: ARG001
+    """Return np.meshgrid: each vector along its own axis; "xy" exchanges the first two."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"np.meshgrid: indexing must be 'xy' or 'ij', not {indexing!r}")
+    vectors = [ravel(x) for x in xi]
+    axes = [1, 0, *range(2, len(xi))] if indexing == "xy" and len(xi) > 1 else range(len(xi))
+    sizes = [vectors[axis].size for axis in axes]
+    rows = [
+        reshape(x, tuple(x.size if i == axis else 1 for i in range(len(xi))))
+        for x, axis in zip(vectors, axes, strict=True)
+    ]
+    return tuple(rows if sparse else [broadcast_to(x, tuple(sizes)) for x in rows])
+
+
+def _average(a: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Tensor:
+    if weights is None:
+        return mean(a, axis, keepdims)
+    if np.shape(weights) != np.shape(a):
+        raise TypeError("np.average of a tensor takes weights of the shape of a; give them that with reshape")
+    return sum(a * weights, axis, keepdims) / sum(weights, axis, keepdims)
+
+
 # NumPy's function: the same in our ops.
 TRANSLATED: dict[Any, Callable[..., Any]] = {
     np.var: _spread(var),
@@ -65,6 +100,20 @@ TRANSLATED: dict[Any, Callable[..., Any]] = {
     np.linalg.diagonal: lambda x, offset=0: diagonal(x, offset, -2, -1),
     np.linalg.matrix_transpose: lambda x: swapaxes(x, -1, -2),
     np.matrix_transpose: lambda x: swapaxes(x, -1, -2),
+    np.logical_and: lambda a, b: _true(a) * _true(b),
+    np.logical_or: lambda a, b: _true(a) + _true(b),
+    np.logical_xor: lambda a, b: _true(a) != _true(b),
+    np.logical_not: lambda x: x == 0,
+    np.append: lambda arr, values, axis=None: concatenate(
+        [arr, values] if axis is not None else [ravel(arr), ravel(values)], axis or 0
+    ),
+    np.flipud: lambda m: flip(m, 0),
+    np.fliplr: lambda m: flip(m, 1),
+    np.rot90: _rotated,
+    np.meshgrid: _grids,
+    np.cross: lambda a, b, axis=-1: cross(a, b, -1 if axis is None else axis),
+    np.linalg.cross: cross,
+    np.average: _average,
     np.vstack: _joined(0, 2),
     np.hstack: _joined(1, 1),
 }

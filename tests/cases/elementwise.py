@@ -18,6 +18,7 @@ def clip_case(rng: Random, shape: Shape) -> Case:
 
 
 CASES: dict[str, Make] = {
+    "nan_to_num": lambda rng, s: Case([s], {"nan": 7.0}),
     "where": lambda rng, s: Case([rng.random(shrunk(rng, s)) < 0.5, shrunk(rng, s), shrunk(rng, s)], {}),
     "pow": lambda rng, s: Case([shrunk(rng, s), rng.choice([-2.0, -0.5, 0.5, 1.7, 3.0], shrunk(rng, s))], {}),
     "clip": clip_case,
@@ -32,6 +33,14 @@ DEFINITIONS: dict[str, Callable[..., Any]] = {
 
 # Name, function, inputs, and the gradients of its sum.
 KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
+    ("copysign", tl.copysign, [[-1.0, 0.0, 2.0, 2.0], [1.0, 1.0, -1.0, -0.0]], [[-1.0, 0.0, -1.0, -1.0], [0.0] * 4]),
+    ("nan_to_num", lambda x: tl.nan_to_num(x) ** 0, [[np.nan, np.inf, -np.inf, 2.0]], [[0.0] * 4]),
+    (
+        "nan_to_num",
+        lambda x: tl.nan_to_num(x, 1.0, 2.0, 3.0) ** 2,
+        [[np.nan, np.inf, -np.inf, 2.0]],
+        [[0.0, 0.0, 0.0, 4.0]],
+    ),
     ("maximum", tl.maximum, [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]], [[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]),
     ("minimum", tl.minimum, [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]], [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]]),
     ("maximum", lambda x: tl.maximum(x, x), [[1.0, 2.0]], [[1.0, 1.0]]),

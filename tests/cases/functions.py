@@ -36,6 +36,7 @@ DEFINITIONS: dict[str, Callable[..., Any]] = {
 
 # Name, function, inputs, and the gradients of its sum.
 KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
+    ("trunc", tl.trunc, [[-1.0, 0.5, 2.0]], [[0.0, 0.0, 0.0]]),
     ("relu", tl.relu, [[-1.0, 0.0, -0.0, 2.0]], [[0.0, 0.0, 0.0, 1.0]]),
     ("step", tl.step, [[-1.0, 0.0, 2.0]], [[0.0, 0.0, 0.0]]),
     ("sign", tl.sign, [[-1.0, 0.0, 2.0]], [[0.0, 0.0, 0.0]]),
@@ -47,7 +48,10 @@ KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
 ]
 
 # Where the kink function is zero everywhere: inputs and parameters; for the others, inputs of zeros.
-KINK_AT: dict[str, Case] = {"round": Case([np.array([-0.5, 0.5, 1.5])], {})}
+KINK_AT: dict[str, Case] = {
+    "round": Case([np.array([-0.5, 0.5, 1.5])], {}),
+    "trunc": Case([np.array([-1.0, 1.0, 2.0])], {}),
+}
 
 # The dtype of the result where it is not that of the inputs.
 RESULTS: dict[str, Any] = {}

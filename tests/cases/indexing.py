@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+import tinygrad_lite as tl
 from tinygrad_lite.verify.laws import Case, Make, Random, Shape, full
 
 
@@ -79,7 +80,14 @@ def one_hot_case(rng: Random, shape: Shape) -> Case:
     return Case([rng.integers(0, classes, shape)], {"classes": classes, "axis": axis})
 
 
+def interp_case(rng: Random, shape: Shape) -> Case:
+    """Points on either side of the line, and on it."""
+    n = int(rng.integers(2, 6))
+    return Case([shape, np.cumsum(rng.uniform(0.3, 1.0, n)) - 1.0, rng.uniform(-2, 2, n)], {})
+
+
 CASES: dict[str, Make] = {
+    "interp": interp_case,
     "gather": gather_case,
     "one_hot": one_hot_case,
     "scatter_add": scatter_add_case,
@@ -112,6 +120,12 @@ DEFINITIONS: dict[str, Callable[..., Any]] = {
 
 # Name, function, inputs, and the gradients of its sum.
 KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
+    (
+        "interp",
+        tl.interp,
+        [[-1.0, 0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0], [0.0, 10.0, 40.0]],
+        [[0.0, 10.0, 30.0, 0.0, 0.0], [-10.0, -30.0, 0.0], [2.0, 1.0, 2.0]],
+    ),
     ("getitem", lambda x: x[[0, 0, 1]], [[5.0, 6.0, 7.0]], [[2.0, 1.0, 0.0]]),
     ("take", lambda x: x.take([0, -1, 2]), [[5.0, 6.0, 7.0]], [[1.0, 0.0, 2.0]]),
     ("gather", lambda x: x.gather(1, [[0, 0], [1, 0]]), [[[5.0, 6.0], [7.0, 8.0]]], [[[2.0, 0.0], [1.0, 1.0]]]),
@@ -124,7 +138,7 @@ KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
 ]
 
 # Where the kink function is zero everywhere: inputs and parameters; for the others, inputs of zeros.
-KINK_AT: dict[str, Case] = {}
+KINK_AT: dict[str, Case] = {"interp": Case([np.ones((2, 3)), np.array([0.0, 1.0]), np.zeros(2)], {})}
 
 # The dtype of the result where it is not that of the inputs.
 RESULTS: dict[str, Any] = {"one_hot": np.float32}

@@ -112,7 +112,15 @@ def einsum_by_loops(operands: Sequence[Any], subscripts: str) -> Any:
     return out
 
 
+def cross_case(rng: Random, shape: Shape) -> Case:
+    axis = int(rng.integers(0, len(shape) + 1))
+    shape = (*shape[:axis], 3, *shape[axis:])
+    return Case([shape, shape], {"axis": axis - (len(shape) if rng.random() < 0.5 else 0)})
+
+
 CASES: dict[str, Make] = {
+    "cross": cross_case,
+    "diag": lambda rng, s: Case([(*s, *(2, 3)[: max(0, 1 - len(s))])[:2]], {"k": int(rng.integers(-3, 4))}),
     "diagonal": diagonal_case,
     "dot": dot_case,
     "einsum": einsum_case,
@@ -125,6 +133,7 @@ CASES: dict[str, Make] = {
 
 
 DEFINITIONS: dict[str, Callable[..., Any]] = {
+    "cross": lambda a, b, axis: np.cross(a, b, axis=axis),
     "einsum": einsum_by_loops,
 }
 

@@ -56,7 +56,13 @@ def arg_case(rng: Random, shape: Shape) -> Case:
     return Case([full(shape)], {"axis": axis, "keepdims": bool(rng.random() < 0.5)})
 
 
+def diff_case(rng: Random, shape: Shape) -> Case:
+    shape = shape or (2,)
+    return Case([shape], {"n": int(rng.integers(0, 4)), "axis": int(rng.integers(-len(shape), len(shape)))})
+
+
 CASES: dict[str, Make] = {
+    "diff": diff_case,
     "max": functools.partial(default_case, REGISTRY["max"], empty=False),
     "min": functools.partial(default_case, REGISTRY["min"], empty=False),
     "mean": functools.partial(default_case, REGISTRY["mean"], empty=False),

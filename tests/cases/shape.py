@@ -130,6 +130,7 @@ def split_case(rng: Random, shape: Shape) -> Case:
 
 
 CASES: dict[str, Make] = {
+    "ravel": lambda rng, s: Case([s], {}),
     "concatenate": concatenate_case,
     "expand_dims": expand_dims_case,
     "flatten": flatten_case,

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..op import NONZERO, NUMBERS, POSITIVE, POWER, PRODUCT, REAL, RELATION, SUM, UNARY, op
+from ..op import NONZERO, NUMBERS, POSITIVE, POWER, PRODUCT, REAL, RELATION, SUM, UNARY, composed, op
 from ..tensor import ArrayLike
-from .functions import log, sigmoid
+from .functions import log, sigmoid, sign
 
 __all__ = [
-    "add", "astype", "atan2", "clip", "div", "equal", "greater", "greater_equal", "less", "less_equal", "logaddexp",
-    "maximum", "minimum", "mul", "neg", "not_equal", "positive", "pow", "sub", "where",
+    "add", "astype", "atan2", "clip", "copysign", "div", "equal", "greater", "greater_equal", "less", "less_equal",
+    "logaddexp", "maximum", "minimum", "mul", "neg", "nan_to_num", "not_equal", "positive", "pow", "sub", "where",
 ]  # fmt: skip
 
 binary = partial(op, broadcasts=True)
@@ -214,6 +214,23 @@ def logaddexp(a: ArrayLike, b: ArrayLike) -> Any:
     return np.logaddexp(a, b)
 
 
+@binary(
+    lambda g, _out, a, b: g * sign(a) * copysign(1.0, b),
+    None,
+    text="copysign({0}, {1})",
+    kink=lambda a, _b: a,
+    convention="the derivative at 0 is 0, as that of abs",
+    numpy=np.copysign,
+)
+def copysign(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return |a| with the sign of b, elementwise; −0.0 is negative.
+
+    >>> copysign(Tensor([1.0, -2.0]), np.array([-3.0, -0.0], np.float32))
+    Tensor([-1., -2.], dtype=float32)
+    """
+    return np.copysign(a, b)
+
+
 # --- choosing ---------------------------------------------------------------------------------------------------------
 
 
@@ -307,6 +324,21 @@ def clip(x: ArrayLike, min: Any = None, max: Any = None) -> Any:
     if out.shape != x.shape:
         raise ValueError(f"the bounds must broadcast to the shape of x, {x.shape}, but give {out.shape}")
     return out
+
+
+@composed(numpy=np.nan_to_num)
+def nan_to_num(x: ArrayLike, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+    """Replace NaN and the infinities by numbers, these by default by the largest of the dtype; no gradient flows there.
+
+    >>> nan_to_num(Tensor([1.0, np.nan, np.inf]), posinf=9.0)
+    Tensor([1., 0., 9.], dtype=float32)
+    """
+    if x.dtype.kind != "f":
+        return positive(x)
+    most = float(np.finfo(x.dtype).max)
+    x = where(x == math.inf, most if posinf is None else posinf, x)
+    x = where(x == -math.inf, -most if neginf is None else neginf, x)
+    return where(x != x, nan, x)
 
 
 # --- comparisons and types: no gradient flows -------------------------------------------------------------------------

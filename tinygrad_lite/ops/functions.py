@@ -16,7 +16,7 @@ from ..tensor import ArrayLike, Tensor, is_array
 __all__ = [
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "cos", "cosh", "erf", "exp", "exp2", "expm1", "floor",
     "log", "log10", "log1p", "log2", "masked", "normal_cdf", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign",
-    "sin", "sinh", "sqrt", "square", "step", "tan", "tanh",
+    "sin", "sinh", "sqrt", "square", "step", "tan", "tanh", "trunc",
 ]  # fmt: skip
 
 LN2, LN10 = math.log(2), math.log(10)
@@ -532,6 +532,22 @@ def ceil(x: ArrayLike) -> Any:
     Tensor([-1.,  2.], dtype=float32)
     """
     return np.ceil(x)
+
+
+@op(
+    None,
+    text="trunc({0})",
+    kink=lambda x: np.where(np.abs(x) < 0.5, 1.0, x - np.round(x)),
+    convention="the derivative at a jump is 0",
+    numpy=np.trunc,
+)
+def trunc(x: ArrayLike) -> Any:
+    """Return x without its fraction, which is rounded towards 0, in the dtype of x; the derivative is 0.
+
+    >>> trunc(Tensor([-1.5, 1.5]))
+    Tensor([-1.,  1.], dtype=float32)
+    """
+    return np.trunc(x)
 
 
 def _round_kink(x: Any, decimals: int) -> Any:

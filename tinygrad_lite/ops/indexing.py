@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..op import composed, op
+from ..op import REGISTRY, composed, op
 from ..tensor import ArrayLike, Tensor, is_array
 
-__all__ = ["gather", "getitem", "one_hot", "scatter", "scatter_add", "take"]
+__all__ = ["gather", "getitem", "interp", "one_hot", "scatter", "scatter_add", "take"]
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -174,6 +174,31 @@ def scatter_add(x: ArrayLike, axis: int, index: ArrayLike, source: ArrayLike) ->
     Tensor([[31.,  2.]], dtype=float32)
     """
     return x + scatter(source, _along(index, axis, x.shape), x.shape)
+
+
+@composed(
+    inputs=3,
+    kink=lambda x, xp, _fp: np.min(np.abs(np.subtract.outer(x, xp)), axis=-1),
+    convention="the derivative at a corner is that of the right",
+    numpy=np.interp,
+)
+def interp(x: ArrayLike, xp: ArrayLike, fp: ArrayLike) -> Any:
+    """Return at x, elementwise, the line through the points (xp, fp), and beyond its ends the first and the last of fp.
+
+    xp and fp are vectors of one length, at least 2, and xp increases; ValueError where it does not.
+
+    >>> interp(Tensor([0.5, 9.0]), [0.0, 1.0, 2.0], [0.0, 10.0, 40.0])
+    Tensor([ 5., 40.], dtype=float32)
+    """
+    corners, at = (v.numpy() if isinstance(v, Tensor) else v for v in (xp, x))
+    if corners.ndim != 1 or corners.shape != fp.shape or corners.size < 2 or not (np.diff(corners) > 0).all():
+        raise ValueError(f"xp must increase, and xp {xp.shape} and fp {fp.shape} be vectors of one length, at least 2")
+    i = np.clip(np.searchsorted(corners, at, side="right") - 1, 0, corners.size - 2)
+    left, right = take(xp, i), take(xp, i + 1)
+    low, high = take(fp, i), take(fp, i + 1)
+    inside = low + (x - left) / (right - left) * (high - low)
+    where = REGISTRY["where"]
+    return where(at < corners[0], fp[0], where(at >= corners[-1], fp[-1], inside))
 
 
 @op(text="one_hot({0}, {classes})", latex=r"\mathrm{{onehot}}({0})")

@@ -16,9 +16,9 @@ from ..op import PRODUCT, composed, op
 from ..tensor import ArrayLike
 from .elementwise import mul
 from .indexing import scatter
-from .shape import broadcast_to, reshape, transpose
+from .shape import broadcast_to, reshape, roll, transpose
 
-__all__ = ["diagonal", "dot", "einsum", "matmul", "outer", "trace", "tril", "triu"]
+__all__ = ["cross", "diag", "diagonal", "dot", "einsum", "matmul", "outer", "trace", "tril", "triu"]
 
 Shape: TypeAlias = tuple[int, ...]
 Run: TypeAlias = Callable[..., Any]
@@ -443,3 +443,35 @@ def triu(x: ArrayLike, k: int = 0) -> Any:
     """
     _at_least_a_matrix(x)
     return np.triu(x, k)
+
+
+@composed(numpy=np.diag)
+def diag(x: ArrayLike, k: int = 0) -> Any:
+    """Return the matrix with a vector on its k-th diagonal and zeros elsewhere; of a matrix, its k-th diagonal.
+
+    Raises ValueError for another number of axes.
+
+    >>> diag(Tensor([1.0, 2.0])), diag(Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    (Tensor([[1., 0.],
+            [0., 2.]], dtype=float32), Tensor([1., 4.], dtype=float32))
+    """
+    if x.ndim == 2:
+        return diagonal(x, k)
+    if x.ndim != 1:
+        raise ValueError(f"diag takes a vector or a matrix, not {x.ndim} axes; diagonal takes batches of matrices")
+    n, places = x.shape[0] + abs(k), np.arange(x.shape[0])
+    return scatter(x, (places + max(-k, 0), places + max(k, 0)), (n, n))
+
+
+@composed(inputs=2)
+def cross(a: ArrayLike, b: ArrayLike, axis: int = -1) -> Any:
+    """Return a × b, the vector product of vectors with three components, which lie along an axis; the rest broadcasts.
+
+    Raises ValueError where there are not three.
+
+    >>> cross(Tensor([1.0, 0.0, 0.0]), [0.0, 1.0, 0.0])
+    Tensor([0., 0., 1.], dtype=float32)
+    """
+    if a.shape[axis] != 3 or b.shape[axis] != 3:
+        raise ValueError(f"vectors have three components, but axis {axis} has {a.shape[axis]} and {b.shape[axis]}")
+    return roll(a, -1, axis) * roll(b, -2, axis) - roll(a, -2, axis) * roll(b, -1, axis)

@@ -11,16 +11,18 @@ from math import prod as size_of
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from ..op import PRODUCT, op
+from ..op import PRODUCT, composed, op
 from ..tensor import ArrayLike
 from .elementwise import astype, where
 from .functions import abs, exp, floating, sign
+from .indexing import getitem
 from .shape import broadcast_to, concatenate, flip, swapaxes, transpose
 
 __all__ = [
-    "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logsumexp", "max", "mean", "min", "norm", "prod", "softmax",
-    "std", "sum", "var",
+    "argmax", "argmin", "cumprod", "cumsum", "diff", "log_softmax", "logsumexp", "max", "mean", "min", "norm", "prod",
+    "softmax", "std", "sum", "var",
 ]  # fmt: skip
 
 Axis: TypeAlias = int | tuple[int, ...] | None
@@ -443,3 +445,18 @@ def log_softmax(x: ArrayLike, axis: Axis = -1) -> Any:
     shifted = np.subtract(x, _maximum(x, axis=axis, keepdims=True, initial=-inf))
     with np.errstate(divide="ignore"):  # of nothing
         return shifted - np.log(_add(np.exp(shifted), axis=axis, keepdims=True))
+
+
+@composed(numpy=np.diff)
+def diff(x: ArrayLike, n: int = 1, axis: int = -1) -> Any:
+    """Return the differences of neighbours along an axis, the next one minus this one, n times over.
+
+    >>> diff(Tensor([1.0, 4.0, 9.0])), diff(Tensor([1.0, 4.0, 9.0]), 2)
+    (Tensor([3., 5.], dtype=float32), Tensor([2.], dtype=float32))
+    """
+    if n < 0:
+        raise ValueError(f"n must be 0 or more, not {n}")
+    before = (slice(None),) * normalize_axis_index(axis, x.ndim)
+    for _ in range(n):
+        x = getitem(x, (*before, slice(1, None))) - getitem(x, (*before, slice(None, -1)))
+    return x

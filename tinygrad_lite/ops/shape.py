@@ -16,8 +16,8 @@ from ..tensor import ArrayLike, Tensor
 from .indexing import Shape, getitem, scatter
 
 __all__ = [
-    "broadcast_to", "concatenate", "expand_dims", "flatten", "flip", "moveaxis", "pad", "permute", "repeat", "reshape",
-    "roll", "split", "squeeze", "stack", "swapaxes", "tile", "transpose",
+    "broadcast_to", "concatenate", "expand_dims", "flatten", "flip", "moveaxis", "pad", "permute", "ravel", "repeat",
+    "reshape", "roll", "split", "squeeze", "stack", "swapaxes", "tile", "transpose",
 ]  # fmt: skip
 
 _NUMPY = (np.ndarray, np.generic)
@@ -97,6 +97,16 @@ def reshape(x: ArrayLike, shape: int | Sequence[int]) -> Any:
 
 
 @composed(numpy=np.ravel)
+def ravel(x: ArrayLike) -> Any:
+    """Join all axes into one, in row-major order: `flatten`, as NumPy calls it.
+
+    >>> ravel(Tensor([[1.0, 2.0], [3.0, 4.0]])).shape
+    (4,)
+    """
+    return reshape(x, (-1,))
+
+
+@composed()
 def flatten(x: ArrayLike, start: int = 0, end: int = -1) -> Any:
     """Join the axes from `start` to `end`, by default all, into one, in row-major order.
 
