@@ -108,11 +108,11 @@ class Inputs:
 def untouched(model: Module) -> Iterator[None]:
     """Leave the buffers of a model, and the generator of random numbers, as they were."""
     buffers = [(buffer, buffer._data) for buffer in model.buffers()]
-    before, random._generator = random._generator, np.random.default_rng(0)
+    before, random.thread.generator = random.generator(), np.random.default_rng(0)
     try:
         yield
     finally:
-        random._generator = before
+        random.thread.generator = before
         for buffer, value in buffers:
             buffer._data = value
 

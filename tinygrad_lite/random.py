@@ -1,7 +1,11 @@
-"""The random numbers of initialisers and dropout: one generator, seeded as PyTorch's is."""
+"""The random numbers of initialisers and dropout: one generator a thread, seeded as PyTorch's is.
+
+Threads that drew from one generator would take numbers from each other, and no run could be repeated.
+"""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,11 +13,13 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-_generator: np.random.Generator | None = None
+thread = threading.local()
 
 
 def manual_seed(seed: int | Sequence[int]) -> None:
     """Start the random numbers of initialisers and dropout from a seed, a number ≥ 0 or several; what follows is repeatable.
+
+    It counts for the thread that calls it.
 
     >>> manual_seed(0)
     >>> first = generator().random()
@@ -23,18 +29,16 @@ def manual_seed(seed: int | Sequence[int]) -> None:
     """
     import numpy as np
 
-    global _generator
-    _generator = np.random.default_rng(seed)
+    thread.generator = np.random.default_rng(seed)
 
 
 def generator() -> np.random.Generator:
-    """Return the generator that initialisers and dropout draw from; without a seed it starts anywhere."""
+    """Return the generator that initialisers and dropout draw from in this thread; without a seed it starts anywhere."""
     import numpy as np
 
-    global _generator
-    if _generator is None:
-        _generator = np.random.default_rng()
-    return _generator
+    if not hasattr(thread, "generator"):
+        thread.generator = np.random.default_rng()
+    return thread.generator  # type: ignore[no-any-return]
 
 
 __all__ = ["generator", "manual_seed"]
