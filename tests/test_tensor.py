@@ -201,18 +201,18 @@ def test_the_value_is_read_only_from_outside() -> None:
     x = Tensor([1.0, 2.0], requires_grad=True)
     for view in (
         x.numpy(),
-        np.asarray(x),
-        np.asarray(x, dtype=np.float32),
+        np.asarray(x.detach()),
+        np.asarray(x.detach(), dtype=np.float32),
         (x * 1).numpy(),
         x.detach().numpy(),
         x[:1].numpy(),
     ):
         with pytest.raises(ValueError, match="read-only"):
             view[0] = 9
-    own = np.array(x)
+    own = np.array(x.detach())
     own[0] = 9
     np.testing.assert_array_equal(x.numpy(), [1, 2])
-    assert np.asarray(x, dtype=np.float64).dtype == np.float64
+    assert np.asarray(x.detach(), dtype=np.float64).dtype == np.float64
 
 
 def test_conversions() -> None:

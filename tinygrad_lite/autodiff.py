@@ -28,7 +28,8 @@ def gradients(y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_grap
 
     `gradient` is the weight of each element of y (default 1, for a y of one element).  With `create_graph=True` the
     results have a history of their own and can be differentiated again.
-    Raises ValueError for a y of many elements without `gradient`, and for a y or an x that requires no gradient.
+    Raises ValueError for a y of many elements without `gradient`, and for a y or an x that requires no gradient, or was
+    frozen when y was computed from it.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> gradients((x**3).sum(), [x])
@@ -41,7 +42,11 @@ def gradients(y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_grap
         if not isinstance(x, Tensor) or x._node is None or not x.requires_grad:
             raise ValueError(f"no gradient flows to {describe(x)} (number {i}): make it with requires_grad=True")
         nodes.append(x._node)
-    reached = pull_back(*_start(y, gradient, create_graph), {node.serial for node in nodes}, create_graph)
+    root, seed = _start(y, gradient, create_graph)
+    reached = pull_back(root, seed, {node.serial for node in nodes}, create_graph)
+    for x, node in zip(xs, nodes, strict=True):
+        if node.twin is not None and node.twin in history(root):
+            raise ValueError(f"{describe(x)} was frozen when {describe(y)} was computed from it; compute it again")
     return [_gradient_of(node, reached[node.serial][1] if node.serial in reached else None) for node in nodes]
 
 

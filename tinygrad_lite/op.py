@@ -27,7 +27,7 @@ from numpy import ndarray
 
 from .messages import ARGUMENTS, explain, written
 from .recording import ARRAYS, EVERYTHING, GRADIENTS, current
-from .tensor import Node, Tensor, as_array, as_leaf, describe, is_array, new_tensor, tick
+from .tensor import Node, Tensor, as_array, as_leaf, can_be_array, describe, is_array, new_tensor, stay, tick, to_dense
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -334,6 +334,8 @@ def _as_tensor(op: Op, x: Any) -> Tensor:
 
 
 def _unknown(tensor: Tensor, name: str) -> Any:
+    if name in ("mask", "_mask"):  # numpy.ma asks for these, and takes the field `_data` as if it were its own
+        stay(tensor)
     raise AttributeError(f"'Tensor' object has no attribute {name!r}{written(name, REGISTRY)}", name=name, obj=tensor)
 
 
@@ -476,15 +478,15 @@ def _plain(op: Op, x: Any, alone: bool) -> Any:
         return as_array(x) if alone else x
     if isinstance(x, np.generic):
         return np.asarray(x) if alone else x.item()  # np.float64(2) must promote no more than 2.0 does
-    if is_array(x) or isinstance(x, list | tuple | float | int):
+    if can_be_array(x) or isinstance(x, list | tuple | float | int):
         return as_array(x)
     raise TypeError(
         f"{op.name} takes tensors, arrays and numbers, not {type(x).__name__}"
-        + (" (did the function that made it forget to return?)" if x is None else "")
+        + (" (did the function that made it forget to return?)" if x is None else to_dense(x))
     )
 
 
 def _compared(op: Op, a: Tensor, b: Any) -> Any:
     """Compare elementwise; what is no number and no array is simply not equal, as everywhere in Python."""
-    comparable = isinstance(b, Tensor | np.generic | float | int | list | tuple) or is_array(b)
+    comparable = isinstance(b, Tensor | np.generic | float | int | list | tuple) or can_be_array(b)
     return apply(op, (a, b), NO_PARAMS) if comparable else NotImplemented

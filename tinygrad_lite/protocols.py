@@ -51,6 +51,13 @@ def _joined(axis: int, wide: int) -> Callable[..., Tensor]:
     return join
 
 
+def _filled(a: Any, fill_value: Any) -> Any:
+    """Return np.full_like, whose answer depends on no value but the one that fills."""
+    if isinstance(fill_value, Tensor):
+        return broadcast_to(fill_value, np.shape(a)).astype(a.dtype)
+    return np.full_like(_plain(a), fill_value)
+
+
 def _true(x: Any) -> Tensor:
     return not_equal(x, 0)
 
@@ -104,6 +111,7 @@ TRANSLATED: dict[Any, Callable[..., Any]] = {
     np.logical_or: lambda a, b: _true(a) + _true(b),
     np.logical_xor: lambda a, b: _true(a) != _true(b),
     np.logical_not: lambda x: x == 0,
+    np.full_like: _filled,
     np.append: lambda arr, values, axis=None: concatenate(
         [arr, values] if axis is not None else [ravel(arr), ravel(values)], axis or 0
     ),
@@ -128,7 +136,7 @@ ANSWERS |= {
 # What is asked of the values, and answered with plain ones.
 QUERIES = {
     *(np.shape, np.ndim, np.size, np.isnan, np.isinf, np.isfinite, np.any, np.all, np.count_nonzero),
-    *(np.allclose, np.isclose, np.array_equal, np.zeros_like, np.ones_like, np.full_like, np.empty_like),
+    *(np.allclose, np.isclose, np.array_equal, np.zeros_like, np.ones_like, np.empty_like),
 }
 
 

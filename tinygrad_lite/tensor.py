@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from .recording import EVERYTHING, GRADIENTS, current
+
 # Serial numbers: a node is always younger, that is higher, than the nodes it was made from.
 tick = itertools.count(1).__next__
 
@@ -45,6 +47,7 @@ class Node:
     serial: int
     name: str | None = None
     leaf: weakref.ref[Tensor] | None = None  # where `.backward()` accumulates
+    twin: Node | None = None  # of a leaf that was frozen or set free: its node from before, which older graphs hold
 
     @property
     def ndim(self) -> int:
@@ -68,7 +71,8 @@ class Tensor:
     With `requires_grad=True` the tensor is a leaf whose gradient `.backward()` accumulates in `.grad`; its dtype must
     be a float type.  A tensor that results from an op requires a gradient when one of its inputs does.
 
-    Raises TypeError for data that is not numeric and for a non-float dtype with `requires_grad=True`.
+    Raises TypeError for data that is not numeric, for a non-float dtype with `requires_grad=True`, and for a tensor, or a
+    list with one, that requires a gradient: none would flow back to it.
 
     >>> x = Tensor([[1.0, 2.0]], requires_grad=True, name="x")
     >>> (x * x).sum().backward()
@@ -77,12 +81,15 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "_data", "_node", "grad")
+    __pandas_priority__ = 5000  # above a frame's 4000: pandas leaves `series * t` to the tensor
 
     _data: Any
     _node: Node | None
     grad: Tensor | None
 
     def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
+        if isinstance(data, Tensor):
+            stay(data)
         array = as_array(data, dtype).copy(order="K")
         if requires_grad and array.dtype.kind != "f":
             raise TypeError(
@@ -182,6 +189,7 @@ class Tensor:
     # --- Python's protocols -----------------------------------------------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        stay(self)
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -191,7 +199,7 @@ class Tensor:
 
     def __len__(self) -> int:
         if not self._data.shape:
-            raise TypeError("len() of a 0-d tensor")
+            raise TypeError("len() of a 0-d tensor, which is one number: item() gives it, numpy() its array")
         return self._data.shape[0]  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -208,6 +216,7 @@ class Tensor:
         return bool(self._data)
 
     def __float__(self) -> float:
+        stay(self)
         return float(self.item())
 
     def __int__(self) -> int:
@@ -299,6 +308,26 @@ def leaf_node(tensor: Tensor, requires_grad: bool, name: str | None) -> Node:
     return node
 
 
+def stay(tensor: Tensor) -> None:
+    """Refuse to give the value of a tensor away unasked where what is recorded would go on without it.
+
+    What Python and NumPy take for themselves (`float(t)`, `np.asarray(t)`, an array's own methods) comes by here, and so no
+    gradient is lost in silence; what a person writes to get the value (`.item()`, `.numpy()`, `.detach()`) does not.
+    """
+    node = tensor._node
+    if node is None:
+        return
+    mode = current.get()
+    if mode is EVERYTHING or (mode is GRADIENTS and node.requires_grad):
+        lost = "a gradient" if node.requires_grad else "the history"
+        raise TypeError(
+            f"{describe(tensor)} would be turned into a plain number or array here, and {lost} would be lost. Write "
+            "array @ t for a product (np.asarray(frame) @ t), tl.stack([t, u]) or tl.concatenate([t, u]) for a list, "
+            "tl.where(mask, t, array) for item assignment, and functions of tinygrad_lite; or, where the value alone is "
+            "meant, t.item(), t.numpy() or t.detach(), or compute under no_grad()"
+        )
+
+
 def as_leaf(array: Any) -> Tensor:
     """Return a tensor that shares an array, as a leaf that requires no gradient."""
     tensor = new_tensor(array, None)
@@ -324,6 +353,7 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     """
     if isinstance(data, Tensor):
         data = data._data
+    given, kind = data, type(data).__name__
     if is_array(data):
         if isinstance(data, np.ma.MaskedArray):
             raise TypeError("a masked array would lose its mask; fill it first with .filled(value)")
@@ -332,33 +362,52 @@ def as_array(data: Any, dtype: Any = None) -> Any:
         data = np.asarray(data) if isinstance(data, np.ndarray) else data  # of a subclass: its plain array
         array = data if dtype is None else data.astype(dtype)
     else:
+        data = _unwrapped(data)
         try:
-            array = np.asarray(_unwrapped(data), dtype=dtype)
+            array = np.asarray(data, dtype=dtype)
         except ValueError as error:
-            raise ValueError(f"cannot make a tensor of this {type(data).__name__}: {error}") from None
+            raise ValueError(f"cannot make a tensor of this {kind}: {error}") from None
         if dtype is None and array.dtype == np.float64 and not _holds_double(data):
             array = array.astype(np.float32)
     if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"a tensor holds floats, integers or booleans, but this {type(data).__name__} gave dtype {array.dtype}"
-        )
+        hint = "; pick the columns that hold numbers" if hasattr(given, "columns") else to_dense(given)
+        raise TypeError(f"a tensor holds floats, integers or booleans, but this {kind} gave dtype {array.dtype}{hint}")
     return array
 
 
 def is_array(x: Any) -> bool:
-    """Whether x is an array: NumPy's, or any other that speaks NumPy's protocols (CuPy's, ...)."""
-    return hasattr(x, "__array_ufunc__") and hasattr(x, "dtype") and not isinstance(x, Tensor | np.generic)
+    """Whether x is an array: NumPy's, or any other that speaks both of NumPy's protocols (CuPy's, ...).
+
+    A pandas Series speaks that for elementwise functions alone, and pairs its elements by their labels: it is none.
+    """
+    speaks = hasattr(x, "__array_ufunc__") and hasattr(x, "__array_function__") and hasattr(x, "dtype")
+    return speaks and not isinstance(x, Tensor | np.generic)
+
+
+def can_be_array(x: Any) -> bool:
+    """Whether x is an array, or says itself which it is: a pandas or Polars Series or frame, a PyTorch tensor, ..."""
+    return is_array(x) or (hasattr(x, "__array__") and not isinstance(x, Tensor | np.generic))
 
 
 def _unwrapped(data: Any) -> Any:
-    """Replace the tensors in nested lists by their arrays."""
+    """Replace, also in nested lists, tensors and what else can be an array by plain arrays."""
     if isinstance(data, list | tuple):
         return [_unwrapped(item) for item in data]
-    if not isinstance(data, Tensor):
+    if isinstance(data, Tensor):
+        stay(data)
+        return data._data
+    if is_array(data) or not can_be_array(data):
         return data
-    if data.requires_grad:
-        raise TypeError(f"a list with {describe(data)} would lose its gradient; join tensors with stack([...])")
-    return data._data
+    try:
+        return np.asarray(data)
+    except Exception as error:  # each library has its own: PyTorch's is a RuntimeError where it would lose a gradient
+        home = type(data).__module__.partition(".")[0]
+        raise TypeError(f"no array can be made of this {home} {type(data).__name__}: {error}") from error
+
+
+def to_dense(x: Any) -> str:
+    """Say how a sparse matrix becomes an array; nothing of what is none."""
+    return "; a sparse matrix becomes an array by .toarray()" if hasattr(x, "toarray") else ""
 
 
 def _holds_double(data: Any) -> bool:

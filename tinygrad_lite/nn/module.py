@@ -33,7 +33,12 @@ class Parameter(Tensor):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        self._node = leaf_node(self, bool(wanted), self.name)
+        if bool(wanted) == self.requires_grad:
+            return
+        before = self._node
+        assert before is not None
+        self._node = before.twin or leaf_node(self, bool(wanted), before.name)
+        self._node.name, self._node.twin, before.twin = before.name, before, None  # no circle
 
 
 class Buffer(Tensor):
