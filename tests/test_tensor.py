@@ -161,6 +161,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "requires_grad": (lambda: setattr(Tensor([1.0]), "requires_grad", True), AttributeError, "requires_grad"),
     "unknown method": (lambda: Tensor([1.0]).foo, AttributeError, "foo"),
     "as in PyTorch": (lambda: tl.tensor([1.0]), TypeError, r"write tl\.Tensor"),  # type: ignore[operator]
+    "list of modules": (lambda: tl.nn.ModuleList, AttributeError, r"write \[nn.Linear"),
     "in place": (lambda: Tensor([1.0]).relu_(), AttributeError, r"no op changes a tensor in place: write x = x\.relu"),
     "dim": (lambda: Tensor([1.0]).sum(dim=0), TypeError, "'dim'; write axis="),
     "new attribute": (lambda: setattr(Tensor([1.0]), "foo", 1), AttributeError, "foo"),
@@ -175,23 +176,45 @@ def test_what_a_tensor_is_not_is_refused(attempt: Any, error: Any, message: str)
         attempt()
 
 
-@pytest.mark.parametrize("name", [name for name, ours in SPELLINGS.items() if "," not in ours])
-def test_what_others_call_otherwise_is_named_and_runs(name: str) -> None:
-    x = Tensor(np.ones((2, 2)), name="x")
-    known = {
-        "tl": tl,
-        "x": x,
-        "y": x,
-        "np": np,
-        "shape": (2, 2),
-        "axis": 0,
-        "array": [1.0],
-        "mask": x > 0,
-        "indices": [0],
-    }
+def advised(text: str) -> str:
+    """The code that an advice begins with: the shortest part that is some."""
+    ends = [m.start() for m in re.finditer(r", |: |$", text)]
+    for end in ends:
+        try:
+            compile(text[:end], "advice", "exec")
+        except SyntaxError:
+            continue
+        return text[:end]
+    raise AssertionError(f"{text} begins with no code")
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_what_others_call_otherwise_runs_and_keeps_the_gradient_or_says_that_it_does_not(name: str) -> None:
+    leaf = Tensor(np.ones((2, 2)), requires_grad=True)
+    x = leaf * leaf
+    known = {"tl": tl, "nn": tl.nn, "x": x, "y": 3 * x, "J": x.sum(), "np": np, "rng": np.random.default_rng(0)}
+    known |= {"shape": (2, 2), "axis": 0, "mask": x > 5, "indices": [0], "labels": [0, 1], "array": [1.0]}
     with pytest.raises(AttributeError, match="; write " + re.escape(SPELLINGS[name])):
         getattr(x, name)
-    exec(SPELLINGS[name], known)
+    code = advised(SPELLINGS[name])
+    exec(f"result = {code}" if "x.grad" not in code else code, known)
+    if not re.search(r"\bx\b", code) or "grad" in code.partition("(")[0]:
+        return  # not computed from x, or about its gradient
+    result = known["result"]
+    first = result[0] if isinstance(result, list) else result
+    keeps = isinstance(first, Tensor) and first.requires_grad and flows(first, leaf)
+    assert keeps != ("no gradient flows" in SPELLINGS[name])
+
+
+def flows(y: Tensor, x: Tensor) -> bool:
+    return bool(gradients(y.sum(), [x])[0].numpy().any())
+
+
+def test_an_advice_that_cuts_the_gradient_is_noticed() -> None:
+    x = Tensor([1.0], requires_grad=True)
+    assert flows(eval(advised(SPELLINGS["clone"]), {"x": x * 2}), x)
+    assert not flows(Tensor((x * 2).numpy(), requires_grad=True), x)
+    assert advised("tl.cat([x, y], axis=0), and so on") == "tl.cat([x, y], axis=0)"
 
 
 # --- value ------------------------------------------------------------------------------------------------------------

@@ -40,7 +40,8 @@ def explain(op: Any, inputs: Sequence[Any], params: dict[str, Any], error: Excep
     return f"{op.name}({given}{settings}): {error}"
 
 
-SPELLINGS = {  # of PyTorch and NumPy, for what is written otherwise here
+# Of PyTorch and NumPy, for what is written otherwise here.  What loses the gradient of x says so.
+SPELLINGS = {
     **dict.fromkeys(("view", "view_as", "reshape_as"), "x.reshape(shape)"),
     **dict.fromkeys(("expand", "expand_as"), "x.broadcast_to(shape)"),
     **dict.fromkeys(("mm", "bmm", "mv", "addmm"), "x @ y"),
@@ -48,21 +49,29 @@ SPELLINGS = {  # of PyTorch and NumPy, for what is written otherwise here
     **dict.fromkeys(
         ("cuda", "cpu", "to", "device", "contiguous", "is_cuda"), "x, as it is: all tensors are NumPy arrays"
     ),
-    **dict.fromkeys(("clone", "copy"), "tl.Tensor(x.numpy())"),
+    **dict.fromkeys(("clone", "copy"), "+x, or x as it is: values never change"),
     **dict.fromkeys(("tensor", "as_tensor", "from_numpy", "array", "asarray"), "tl.Tensor(array)"),
     **dict.fromkeys(("zeros", "ones", "full", "eye", "arange", "linspace"), "tl.Tensor(np.zeros(shape)), and so on"),
     **dict.fromkeys(("rand", "randn", "normal"), "tl.Tensor(rng.standard_normal(shape)), of a NumPy generator rng"),
     **dict.fromkeys(("int", "long", "half", "double", "float", "type"), 'x.astype("float32"), or another dtype'),
     **dict.fromkeys(("functional", "F"), "tl.relu(x), and so on: functions stand at the top"),
-    **dict.fromkeys(("autograd", "retain_grad"), "tl.gradients(y, [x])"),
+    **dict.fromkeys(("autograd", "retain_grad"), "tl.gradients(J, [x])"),
     "t": "x.T",
     "unsqueeze": "x.expand_dims(axis)",
     "index_select": "x.take(indices, axis=0)",
     "masked_fill": "tl.where(mask, 0.0, x)",
-    "requires_grad_": "tl.Tensor(x.numpy(), requires_grad=True)",
-    "zero_grad": "x.grad = None",
-    "data": "x.numpy()",
-    "tolist": "x.numpy().tolist()",
+    **dict.fromkeys(
+        ("append", "average", "fliplr", "flipud", "logical_and", "logical_or", "logical_xor"),
+        "np.append(x, y), and so on",
+    ),
+    **dict.fromkeys(("zero_", "zero_grad"), "x.grad = None"),
+    "requires_grad_": "tl.Tensor(x.numpy(), requires_grad=True): a new leaf, and no gradient flows to x",
+    "data": "x.numpy(): the value, and no gradient flows to x",
+    "tolist": "x.numpy().tolist(): the values, and no gradient flows to x",
+    "ModuleList": "[nn.Linear(2, 3), nn.ReLU()]: a list of modules, as it is",
+    "ModuleDict": '{"full": nn.Linear(2, 3)}: a dict of modules, as it is',
+    "CrossEntropyLoss": "tl.cross_entropy(x, labels): losses are functions",
+    **dict.fromkeys(("MSELoss", "L1Loss", "NLLLoss", "HuberLoss"), "tl.mse(x, y), and so on: losses are functions"),
 }
 ARGUMENTS = {"dim": "axis", "dims": "axes", "keepdim": "keepdims"}
 

@@ -3,6 +3,9 @@
 Parameters are called, shaped and initialised as PyTorch's, so that its state dicts load.
 """
 
+from typing import Any
+
+from ..messages import written
 from . import activation, init
 from .activation import *  # noqa: F403 -- a table of them
 from .attention import MultiHeadAttention
@@ -20,3 +23,7 @@ __all__ = [
     "Linear", "MaxPool2d", "Module", "MultiHeadAttention", "Parameter", "Sequential", "init",
 ]  # fmt: skip
 __all__ += activation.__all__
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{written(name, ())}")
