@@ -8,8 +8,10 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+import tinygrad_lite as tl
 from tinygrad_lite import Tensor, manual_seed, nn, optim, random
 from tinygrad_lite.nn import Buffer, Module, Parameter, activation, module
 
@@ -796,3 +799,45 @@ def test_initialisers_draw_float32_of_the_shape_from_the_seeded_generator() -> N
     np.testing.assert_array_equal(nn.init.ones((1, 2)), np.ones((1, 2), np.float32))
     np.testing.assert_array_equal(nn.init.zeros(2), np.zeros(2, np.float32))
     assert nn.Linear(0, 2).bias.numpy().tolist() == [0.0, 0.0]
+
+
+# --- set and seeded where it matters ------------------------------------------------------------------------------------
+
+
+def test_setting_requires_grad_to_what_it_is_changes_nothing() -> None:
+    p = nn.Parameter([2.0])
+    y = p * p
+    p.requires_grad = True
+    assert tl.gradients(y, [p])[0].item() == 4
+    p.requires_grad = False
+    with pytest.raises(ValueError, match="no gradient flows"):
+        tl.gradients(y, [p])
+    p.requires_grad = True  # the graph from before knows it still
+    assert tl.gradients(y, [p])[0].item() == 4
+    y.backward()
+    assert p.grad.item() == 4
+
+
+def test_the_gradient_of_a_parameter_that_was_frozen_then_is_refused() -> None:
+    p, q = nn.Parameter([2.0], name="p"), nn.Parameter([3.0])
+    p.requires_grad = False
+    y = p * q
+    p.requires_grad = True
+    with pytest.raises(ValueError, match=r"p \(1,\) was frozen when .* was computed from it"):
+        tl.gradients(y, [p])
+    assert tl.gradients(y, [q])[0].item() == 2
+    assert tl.gradients(p * q, [p])[0].item() == 3
+
+
+def test_random_numbers_in_threads_are_those_of_one_after_the_other() -> None:
+    def draw(seed: int) -> np.ndarray:
+        tl.manual_seed(seed)
+        barrier.wait(timeout=60)  # all are seeded before one draws
+        return np.concatenate([tl.dropout(np.ones(5), 0.5).numpy() for _ in range(20)])
+
+    barrier = threading.Barrier(1)
+    alone = [draw(seed) for seed in range(3)]
+    barrier = threading.Barrier(3)
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(draw, range(3)))
+    np.testing.assert_array_equal(together, alone)
