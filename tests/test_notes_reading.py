@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.work import work
+from tinygrad_lite import cli
 from tinygrad_lite.derive.expression import Apply, Expression, Name, Number, write
-from tinygrad_lite.notes import grammar
+from tinygrad_lite.notes import NotesError, check, grammar
 from tinygrad_lite.notes.document import read
 from tinygrad_lite.notes.grammar import NotUnderstood, parse
 from tinygrad_lite.notes.statement import Item
@@ -672,6 +674,83 @@ def test_a_page_four_times_as_long_takes_four_times_the_work(bit: str, around: s
     short, long = (around.replace("{}", bit * (n // len(bit))) for n in (5_000, 20_000))
     check_page(long)
     assert work(lambda: read(long)) < 5 * work(lambda: read(short)) + 5_000
+
+
+UNSEEN = [
+    "\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u202a", "\u202e", "\u2060", "\u2066", "\u2069", "\ufeff",
+    "\u00ad", "\ufe0f", "\u061c", "\u180e", "\u034f", "\u3164", "\U000e0041", "\U000e0100",
+]  # fmt: skip
+SPACES = ["\u00a0", "\u2002", "\u2009", "\u200a", "\u202f", "\u205f", "\u3000"]
+WRONG_PAGE = "Z1 = W1 X + b1,  A1 = ReLU(Z1)\nZ2 = W2 A1 + b2,  A2 = softmax(Z2)\ndZ2 = A2 - Y\ndW2 = 1/m dZ2 A1\n"
+
+
+@pytest.mark.parametrize("sign", UNSEEN, ids=ascii)
+def test_no_sign_that_nobody_sees_hides_a_wrong_line(sign: str) -> None:
+    expected = check(WRONG_PAGE)
+    begin = WRONG_PAGE.index("dW2")
+    for place in range(begin, len(WRONG_PAGE)):
+        report = check(WRONG_PAGE[:place] + sign + WRONG_PAGE[place:])
+        assert [(row.verdict, row.fix, row.line) for row in report.rows] == [
+            (row.verdict, row.fix, row.line) for row in expected.rows
+        ]
+    assert check(sign.join(WRONG_PAGE)).as_list() == expected.as_list()
+
+
+@pytest.mark.parametrize("space", SPACES, ids=ascii)
+def test_every_space_is_a_space(space: str) -> None:
+    assert check(WRONG_PAGE.replace(" ", space)).as_list() == check(WRONG_PAGE).as_list()
+
+
+def test_the_report_shows_the_page_as_it_was_read() -> None:
+    report = check(WRONG_PAGE.replace("dW2", "dW\u200b2"))
+    assert report.text == WRONG_PAGE
+    assert "dW2 = 1/m dZ2 A1ᵀ" in report.html() or "dW2 = 1/m dZ2 A1^T" in report.html()
+
+
+@pytest.mark.parametrize(
+    ("page", "ok", "said"),
+    [
+        ("Z1 = W1 X + b1", False, "NOTHING WAS JUDGED, there are definitions alone"),
+        ("Z1 = W1 X + b1\n\nA1 = ReLU(Z1)\n\n$dW1 = foo(dZ1)$", False, "NOTHING WAS JUDGED, none could be read"),
+        ("Z1 = W1 X + b1\n\nA1 = sigmoid(Z1)\n\ndZ1 = A1 - Y\n\n$dW1 = foo(dZ1)$", True, "1 of 4 WERE NOT JUDGED"),
+        ("Z1 = W1 X + b1\n\nA1 = sigmoid(Z1)\n\ndZ1 = A1 - Y", True, "1 right, 2 definition"),
+        ("W1 (10×784), Z1 = W1 X + b1 (10×m)", False, "NOTHING WAS JUDGED"),
+    ],
+)
+def test_a_page_of_which_nothing_was_judged_is_no_success(page: str, ok: bool, said: str, tmp_path: Path) -> None:
+    report = check(page)
+    assert report.ok == ok == bool(report)
+    assert said in report.summary
+    path = tmp_path / "notes.md"
+    path.write_text(page, "utf-8")
+    for words in ([], ["--json"]):
+        run = CliRunner().invoke(cli.main, ["check-notes", str(path), *words])
+        assert run.exit_code == (0 if ok else 2)
+        assert (said in run.output) == (words == [] or not ok)
+
+
+@pytest.mark.parametrize("bit", ["1", "$", "Z1 + ", "10×", "A_{1}", "a=", "W", " "])
+def test_a_line_that_is_too_long_is_said_and_the_others_are_judged(bit: str) -> None:
+    line = (bit * 20_000)[:20_000]
+    report = check(f"{WRONG_PAGE}{line}\ndb2 = 1/m Σ dZ2\n")
+    assert [(row.name, row.verdict) for row in report.rows[-3:]] == [
+        ("dW2", "wrong"), (None, "not_understood"), ("db2", "right"),
+    ]  # fmt: skip
+    assert report.rows[-2].line == 5
+    assert "the line has 20,000 characters, more than the 10,000 that are read" in report.rows[-2].reason
+    assert not any("characters" in row.reason for row in check(f"{WRONG_PAGE}{line[:10_000]}\n").rows)
+
+
+def test_a_page_that_is_too_long_is_refused() -> None:
+    with pytest.raises(NotesError, match="more than the 100,000 that are read"):
+        check((WRONG_PAGE + "lorem ipsum\n" * 10) * 600)
+
+
+def test_a_page_with_four_times_the_repairs_takes_four_times_the_work() -> None:
+    lines = "\n\n".join(["dW2 = 1/m dZ2 A1", "dZ1 = W2 dZ2 * ReLU'(Z1)", "dW1 = dZ1 X^T", "db1 = Σ dZ1"])
+    short, long = ("\n\n".join([WRONG_PAGE, *[lines] * n]) for n in (10, 40))
+    check(long)
+    assert work(lambda: check(long)) < 4.5 * work(lambda: check(short))
 
 
 # The tests above must notice a reader that reads wrongly.

@@ -272,6 +272,7 @@ def check_notes(notes: Path, model: Path | None, output: Path | None, as_json: b
     """Check the handwritten equations in NOTES, Markdown with LaTeX or plain text, each against autodiff.
 
     The forward equations of the notes define the network, or MODEL does; every other equation is verified by itself.
+    The exit code is 1 where one is wrong, and 2 where none could be judged.
     """
     from rich.console import Console
 
@@ -293,6 +294,8 @@ def check_notes(notes: Path, model: Path | None, output: Path | None, as_json: b
         replace_file(output, lambda path: path.write_text(page, "utf-8"))
     if as_json:
         click.echo(report.to_json())
+        if not report.ok and not report.wrong:
+            click.echo(report.summary, err=True)
     else:
         console = Console(highlight=False)
         if not console.is_terminal:
@@ -301,7 +304,7 @@ def check_notes(notes: Path, model: Path | None, output: Path | None, as_json: b
         for line in [*report.notes, report.summary, *([f"wrote {output}"] if output is not None else [])]:
             console.print(line, markup=False, soft_wrap=True)
     if not report.ok:
-        raise click.exceptions.Exit(FAILED)
+        raise click.exceptions.Exit(FAILED if report.wrong else WRONG)
 
 
 @main.command()

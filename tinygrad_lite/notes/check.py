@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import numpy as np
 from ..derive.derivation import Equations, equations
 from ..derive.expression import Name, write
 from ..nn import Module
-from .document import read
+from .document import LINE, read
 from .judge import SCALES, Judge, judged
+from .mask import visible
 from .network import LABELS, names_in
 from .page import Page, is_update
 from .report import NotesReport, Row
@@ -21,6 +23,10 @@ from .sizes import Sizes
 from .spelt import Speller
 from .statement import Item
 from .verdict import DEFINITION, RIGHT, UNKNOWN, WRONG, Verdict, as_read, verdicts
+
+FILE = 50_000_000  # characters of a file, which may have pictures in it,
+PAGE = 100_000  # and of a page, without lines that are too long to be read; more is refused
+NEAR = 200  # characters on both sides of an equation that are read again for its repair
 
 
 class NotesError(ValueError):
@@ -49,6 +55,11 @@ def check(text: str, model: Any = None) -> NotesReport:
         raise NotesError("the notes are empty")
     if "\x00" in text:
         raise NotesError("the notes are no text, but a binary file; give Markdown or plain text")
+    text = visible(text)
+    if len(text) > PAGE and (length := sum(len(line) for line in text.split("\n") if len(line) <= LINE)) > PAGE:
+        raise NotesError(
+            f"the notes have {length:,} characters, more than the {PAGE:,} that are read; give them in parts"
+        )
     items = _joined(read(text), text)
     if not items:
         raise NotesError(
@@ -75,25 +86,29 @@ def check(text: str, model: Any = None) -> NotesReport:
         name = verdict.fix[1].text or None if verdict.fix and isinstance(verdict.fix[1], Name) else None
         rows.append((i, 1, Row(item.line, shown, name, verdict.verdict, verdict.reason, fix, said, item.end)))
     ordered = [row for _, _, row in sorted(rows, key=lambda r: r[:2])]
-    return NotesReport(ordered, _notes(judge, page), text)
+    certain = sum(verdict.verdict in (RIGHT, WRONG) for verdict in found.values())
+    return NotesReport(ordered, _notes(judge, page), text, judged=certain)
 
 
 def check_file(path: str | os.PathLike[str], model: Any = None) -> NotesReport:
     """Check a file of notes.  Raises NotesError for one that is missing, unreadable or no text."""
     path, model = Path(path), None if model is None else _derived(model)
     try:
-        text = path.read_text("utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(FILE + 1)
     except UnicodeDecodeError:
         raise NotesError(f"{path}: no text in UTF-8; give Markdown or plain text") from None
     except FileNotFoundError:
         raise NotesError(f"{path}: no such file; give the path of a file of notes") from None
     except OSError as error:
         raise NotesError(f"{path}: cannot be read ({error.strerror})") from None
+    if len(text) > FILE:
+        raise NotesError(f"{path}: has more than {FILE:,} characters; give the notes alone, in parts of {PAGE:,}")
     try:
         report = check(text, model)
     except NotesError as error:
         raise NotesError(f"{path}: {error}") from None
-    return NotesReport(report.rows, report.notes, text, path.stem)
+    return replace(report, title=path.stem)
 
 
 def _derived(model: Any) -> Equations:
@@ -144,12 +159,23 @@ def _row(item: Item, verdict: Verdict, page: Page, judge: Judge | None) -> Row:
 
 
 def _holds(fix: str, item: Item, target: str, page: Page, judge: Judge) -> bool:
-    """Whether a repair, read where the equation stands, is right."""
-    again = [i for i in read(page.text[: item.start] + fix + page.text[item.end :])
-             if i.statement is not None and item.start - 2 <= i.start < item.start + len(fix)]  # fmt: skip
-    if not again or again[0].statement is None or again[0].statement.target != target:
-        return False
-    return target not in judge.values or judge.allows(again[0].statement, item)
+    """Whether a repair, read where the equation stands, is right: with what is near, or else with all of the page."""
+    text = page.text
+    before = max(text.rfind("\n\n", 0, item.start), item.start - NEAR)
+    after = text.find("\n\n", item.end, item.end + NEAR)
+    for begin, end in ((max(before, 0), after if after >= 0 else item.end + NEAR), (0, len(text))):
+        if begin == 0 and end == len(text):
+            if page.again.spent:
+                return False
+            page.again.left -= len(text)
+        start = item.start - begin
+        found = [i for i in read(text[begin : item.start] + fix + text[item.end : end])
+                 if i.statement is not None and start - 2 <= i.start < start + len(fix)]  # fmt: skip
+        statement = found[0].statement if found else None
+        same = statement is not None and statement.target == target
+        if statement is not None and same and (target not in judge.values or judge.allows(statement, item)):
+            return True
+    return False
 
 
 def _notes(judge: Judge | None, page: Page) -> list[str]:

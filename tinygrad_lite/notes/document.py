@@ -7,7 +7,7 @@ In each, words, arrows and commas part the pieces, of which some are equations, 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate
@@ -23,12 +23,12 @@ _TOKEN = re.compile(
     rf"(?P<env>\\begin\s*\{{{ROWS}\}})"
     r"|(?P<gap>(?<!\s)(?:\t|\s\s)\s{0,60}(?=\\?[A-Za-zδ∂Ａ-ｚ][^\s=]{0,25}\s{0,9}(?::?=|≔|←)))"
     r"|(?P<script>[_^]\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?\w+)|<(su[bp])>[^<>\n]{0,40}</su[bp]>)"
-    r"|(?P<entry>\w+\[['\"]\w+['\"]\])|(?P<choice>if\s[^\n,;$]{1,60}?[<>≤≥][^\n,;$]{1,60}?\selse(?![a-z]))"
+    r"|(?P<entry>(?<!\w)\w+\[['\"]\w+['\"]\])|(?P<choice>if\s[^\n,;$]{1,60}?[<>≤≥][^\n,;$]{1,60}?\selse(?![a-z]))"
     rf"|(?P<wrapped>{WRAPPED})"
     r"|(?P<divider>\\(?:q?quad|(?:long|Long)?[rR]ightarrow|to|implies|[dD]ownarrow|uparrow|therefore|because|[lc]?dots|"
     r"Leftrightarrow|iff|leadsto|mapsto|propto|approx|sim|forall)(?![a-zA-Z])|[→⇒⟹⟶↦↓↑↳∴∵…;#$~≈∝\"“”]|\.\.\.|--+|=>|->"
     r"|[?!](?=\s*$|\s+\w*[a-zA-Z]{2}|[\"”)$])"
-    r"|//|[.](?=\s|$)|:(?!=)|(?<![A-Za-z])(?:i\. ?e|e\. ?g|w\.r\.t|s\.t)\.?(?![A-Za-z])|\d+(?:st|nd|rd|th)\b)"
+    r"|//|[.](?=\s|$)|:(?!=)|(?<![A-Za-z])(?:i\. ?e|e\. ?g|w\.r\.t|s\.t)\.?(?![A-Za-z])|(?<!\d)\d+(?:st|nd|rd|th)\b)"
     r"|(?P<comma>,)"
     rf"|(?P<equals>{EQUALS.pattern})"
     r"|(?P<open>\\?[(\[{])|(?P<close>\\?[)\]}])|(?P<command>\\[A-Za-z]+|\\[^=\w])"
@@ -45,7 +45,7 @@ _RANGE = re.compile(
     r"\b(?:for|für|pour|para|per|dla|each|every|all)\W{1,5}[a-z]\s*=\s*\w+(?:\s*[-+]\s*1)?$", re.IGNORECASE
 )
 _FENCE = re.compile(r"\s*(```|~~~)\s*(\w*)")
-_TABLE = re.compile(r"[^\n]*\d[^\n]*\n[ \t]*[x×X](?:[ \t&]+[x×X])*[ \t]*\n[^\n]*")
+_TABLE = re.compile(r"(?=[^\n]*\d)[^\n]*\n[ \t]*[x×X](?:[ \t&]+[x×X])*[ \t]*\n[^\n]*")
 _UNREAD = re.compile(
     r"(?:^|(?<=[\s:,;]))(?P<left>[A-Za-z_]\w{0,30})[ \t]{0,9}(?::=|←|=)[ \t]{0,9}"
     r"(?P<right>(?![ \t])(?=[^\n=;,$]{0,99}[A-Za-z])(?:[^\n=←;$,. \t]|[., \t](?=[^\s=←;$])){1,200})"
@@ -59,6 +59,8 @@ _LEFTOVER = re.compile(r"(?:\s|&|\\ |\||\\\\|\\right\s*[\])}|.]?|\\,|\\;|[\])}.,
 _BUILT = re.compile(r"\\d?frac|\\sum|\\begin")
 _CASES = re.compile(r"\\begin\s*\{[dr]?cases\}(.*?)\\end\s*\{[dr]?cases\}", flags=re.S)
 _CONDITION = r"\b(?:if|for|when|otherwise|else)\b"
+LINE = 10_000  # characters of a line; a longer one is not read
+_LONG = re.compile(rf"[^\n]{{{LINE + 1},}}")
 _UNFINISHED = "the right side is missing"
 _HEADLESS = "the left side is missing"
 _LOOSE = "there is no equals sign: nothing to hold it against"
@@ -80,7 +82,7 @@ def read(text: str) -> list[Item]:
     >>> [item.statement for item in read("First $A_0 = X$ (784×m), then\n\n    Z1 = A0")][0]
     Statement(target='A0', sides=(Name(text='X', scalar=False),), update=False)
     """
-    masked = blanked(text)
+    masked = blanked(_LONG.sub(lambda match: " " * len(match[0]), text))
     lines = [match.end() for match in re.finditer("\n", text)]
     items: list[Item] = []
     for stretch in _stretches(masked):
@@ -95,7 +97,14 @@ def read(text: str) -> list[Item]:
                 items[i] = replace(item, reason=f"it goes on in line {items[j].line}, and is judged there")
                 items[j] = replace(whole, sizes=items[j].sizes)
                 break
-    return [item for item in items if item.reason != _LOOSE or _BUILT.search(item.text)]
+    items = [item for item in items if item.reason != _LOOSE or _BUILT.search(item.text)]
+    for match in _LONG.finditer(text):
+        reason = (
+            f"the line has {len(match[0]):,} characters, more than the {LINE:,} that are read; break it into several"
+        )
+        item = Item(bisect_right(lines, match.start()) + 1, *match.span(), match[0], "unclear", reason=reason)
+        insort(items, item, key=lambda item: item.start)
+    return items
 
 
 def _whole(item: Item, *parts: str) -> Item | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from html import unescape
 
@@ -26,6 +27,31 @@ ENVIRONMENT = re.compile(
 _DISPLAY = re.compile(
     rf"\$\$(?:(?!\n\n|\$\$).){{0,4000}}\$\$|\\\[(?:(?!\n\n|\\[\[\]]).){{0,4000}}\\\]|{ENVIRONMENT.pattern}", flags=re.S
 )
+
+
+_SPACES = {"Zs": " ", "Zl": "\n", "Zp": "\n", "Cc": " "}  # by Unicode's categories: what only parts signs,
+_NOTHING = {"Cf"}  # and what nobody sees: zero-width signs, marks of direction, soft hyphens, tags
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)  # of others
+_MEANT = str.maketrans(
+    dict.fromkeys("\u2061\u2062\u2063\u2064\u2800", " ") | dict.fromkeys("\u2010\u2011\u02d7\ufe63\uff0d", "-")
+)
+_PLAIN = re.compile(r"[\x20-\x7e\n\r\t]*")
+
+
+def visible(text: str) -> str:
+    """Return a page as it looks: without what nobody sees, with plain spaces and hyphens; its lines stay.
+
+    >>> visible("dW\u200b2\u00a0=\u200f 1")
+    'dW2 = 1'
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    signs = {c: unicodedata.category(c) for c in set(text)}
+    new = {ord(c): _SPACES.get(kind, "") for c, kind in signs.items() if kind in _SPACES or kind in _NOTHING}
+    kept = dict.fromkeys(map(ord, "\n\r\t"))
+    return _UNSEEN.sub("", text.translate(_MEANT).translate({c: x for c, x in new.items() if c not in kept}))
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from ..derive.derivation import Equations
 from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
 from ..op import REGISTRY
+from ..verify.problem import Allowance
 from .formula import SUMS, identifier, read, recognised, renamed
 from .grammar import canonical
 from .layers import build
@@ -38,6 +39,7 @@ from .network import (
 from .statement import Item, Statement
 
 MANY, FEW = 64, 6  # networks to be tried at most, and on the longest page
+AGAIN = 30_000  # characters of a page that may be read again for its repairs, where what is near them does not do
 NODES = 8_000  # of the equations of a page, in all networks that are tried
 
 
@@ -61,6 +63,7 @@ class Page:
     items: Sequence[Item]
     text: str
     model: Equations | None = None
+    again: Allowance = field(default_factory=lambda: Allowance(AGAIN))  # of reading it once more for a repair
 
     @cached_property
     def equations(self) -> list[tuple[int, Statement]]:

@@ -85,11 +85,17 @@ class NotesReport:
     notes: list[str] = field(default_factory=list)
     text: str = field(default="", repr=False)
     title: str = ""
+    judged: int = 0  # how many equations could be held against the network
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return all(row.verdict != WRONG for row in self.rows)
+        """Whether equations were judged, and nothing is wrong."""
+        return self.judged > 0 and not self.wrong
+
+    @property
+    def wrong(self) -> bool:
+        """Whether something is wrong."""
+        return any(row.verdict == WRONG for row in self.rows)
 
     def __bool__(self) -> bool:
         return self.ok
@@ -104,9 +110,14 @@ class NotesReport:
 
     @property
     def summary(self) -> str:
-        """How many equations are what."""
+        """How many equations are what, and whether any could not be judged."""
         counts = {verdict: sum(row.verdict == verdict for row in self.rows) for verdict in TONES}
-        return ", ".join(f"{n} {verdict.replace('_', ' ')}" for verdict, n in counts.items() if n)
+        found = ", ".join(f"{n} {verdict.replace('_', ' ')}" for verdict, n in counts.items() if n)
+        open_ = counts[UNKNOWN] + counts[AMBIGUOUS]
+        if self.judged == 0 and not self.wrong:
+            why = "none could be read as one of the network" if open_ else "there are definitions alone"
+            return f"{found}: NOTHING WAS JUDGED, {why}; write the backward pass as dZ2 = A2 - Y, dW2 = 1/m dZ2 A1^T"
+        return f"{found}: {open_} of {len(self.rows)} WERE NOT JUDGED" if open_ else found
 
     def table(self) -> Table:
         """Return the rows as a table of rich."""

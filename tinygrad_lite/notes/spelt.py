@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from ..derive.expression import Apply, Expression, Name, replaced, write
@@ -67,8 +67,8 @@ class Speller:
 
     @cached_property
     def found(self) -> list[list[tuple[bool, Spelling]]]:
-        """The names in the equation, and those on the page, each with whether it is a gradient's."""
-        return [list(_spellings(self.own)), list(_spellings(self.others))]
+        """The names in the equation, and those on the page, each with whether it is a gradient's; the most usual first."""
+        return [_ranked(self.own), _ranked(self.others)]
 
     def __call__(self, target: str, tree: Expression, update: bool = False, plain: bool = False) -> str:
         """Write an equation; `plain` with the names as they are read."""
@@ -119,7 +119,7 @@ class Speller:
         layer = layer.removeprefix("_")
         best: dict[int, Spelling] = {}  # this name; one like it; in what it stands; what stands so, but is another
         for found in self.found:
-            for (of_gradient, s), _ in Counter(found).most_common():
+            for of_gradient, s in found:
                 own = (
                     "theta"
                     if (s.letter[-1:] in ("θ", "Θ", "a") and len(s.letter) != 1) or s.letter in ("θ", "Θ")
@@ -150,6 +150,11 @@ class Speller:
             return None
 
         return replaced(tree, rule)
+
+
+@lru_cache(8)  # a page is the same for all its equations
+def _ranked(text: str) -> list[tuple[bool, Spelling]]:
+    return [spelling for spelling, _ in Counter(_spellings(text)).most_common()]
 
 
 def _spellings(text: str) -> Iterator[tuple[bool, Spelling]]:
