@@ -678,7 +678,7 @@ def test_labels_are_one_hot_and_the_loss_comes_last() -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (Unannotated(), r'argument Y of Unannotated.loss has no shape; write Y: Float\[Tensor, "inputs m"\]'),
+        (Unannotated(), r'argument Y of Unannotated.loss has no shape; write Y: Float\[Tensor, "classes m"\]'),
         (TwoFree(), "sizes inputs and m of TwoFree.loss are not known"),
         (
             Computed(),
@@ -690,3 +690,37 @@ def test_labels_are_one_hot_and_the_loss_comes_last() -> None:
 def test_a_model_whose_shapes_cannot_be_told_is_refused(model: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         capture_model(model)
+
+
+UNANNOTATED = """
+import numpy as np
+from jaxtyping import Float
+from tinygrad_lite import Tensor, mean, nn, softmax_cross_entropy
+
+class Net(nn.Module):
+    W: nn.Parameter
+
+    def __init__(self):
+        self.W = nn.Parameter(np.ones((3, 5)))
+
+    def loss(self, X, Y):
+        return mean(softmax_cross_entropy(self.W @ X, Y, axis=0))
+"""
+
+
+def test_a_hint_that_is_followed_works() -> None:
+    source = UNANNOTATED
+    for _ in range(3):
+        names: dict[str, Any] = {}
+        exec(compile(source, "net.py", "exec", dont_inherit=True), names)
+        with pytest.raises(TypeError) as refused:
+            capture_model(names["Net"]())
+        hint = re.search(r'(?:write|as in) ((\w): Float\[Tensor, "[^"]*"\])', str(refused.value))
+        assert hint is not None
+        if hint[2] == "W":
+            source = source.replace("W: nn.Parameter", hint[1])
+        else:
+            source = re.sub(rf"(?<=[ (]){hint[2]}(?=[,)])", hint[1], source, count=1)
+    exec(compile(source, "net.py", "exec", dont_inherit=True), names)
+    graph = capture_model(names["Net"]())
+    assert [vertex.shape for vertex in graph.vertices if vertex.name in ("X", "Y")] == [(5, 32), (3, 32)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, get_type_hints
@@ -14,6 +15,7 @@ from .graph import Graph, capture
 from .nn import Module
 from .tensor import Tensor
 
+LABELS = re.compile(r"[yYtT]_?\d*|labels?|targets?")  # by convention; all else is data
 SAMPLES = 32  # the size that no parameter fixes
 
 
@@ -63,7 +65,7 @@ class Inputs:
             ):
                 raise TypeError(
                     f"the argument {name} of {place} has no shape; "
-                    f'write {name}: Float[Tensor, "inputs m"], with its sizes'
+                    f'write {name}: Float[Tensor, "{"classes" if LABELS.fullmatch(name) else "inputs"} m"], with its sizes'
                 )
         self.parameters = {  # the axes of those whose annotation fits
             name: axes
@@ -90,10 +92,15 @@ class Inputs:
             else:
                 free.append(axis)
         if len(free) > 1:
+            shared = [
+                axis for axis in free if all(axis in axes for axes in self.axes.values())
+            ]  # the samples, most likely
+            others = [axis for axis in free if axis not in shared[-1:]][: 2 if shared else 1]
+            shape = " ".join(others[::-1] if len(others) > 1 else ["hidden", *others])
             raise TypeError(
                 f"the sizes {' and '.join(free)} of {place} are not known, and only one can be the number of samples; "
-                f'annotate a parameter of the class with the others, as in W: Float[Tensor, "{free[0]} {free[1]}"], '
-                f"or set self.{free[0]}"
+                "annotate a parameter of the class with the others, in the order of its shape, as in "
+                f'W: Float[Tensor, "{shape}"], or set self.{others[0]}'
             )
         self.samples = free[0] if free else None
         return sizes | dict.fromkeys(free, SAMPLES)
