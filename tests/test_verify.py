@@ -250,6 +250,130 @@ def test_what_does_not_belong_together_is_refused(attempt: Any, error: Any, mess
         attempt()
 
 
+# --- nothing is right that was not judged -----------------------------------------------------------------------------
+
+RETURN = 'return {"dZ2": dZ2, "dW2": dW2, "db2": db2, "dZ1": dZ1, "dW1": dW1, "db1": db1}'
+NOT_RETURNED = "which does not hold the gradients; return {"
+ENDINGS = {  # what stands at the end of a backward pass whose lines are right → what is said
+    "return 'done'": f"return gives 'done' (str), {NOT_RETURNED}",
+    "return {}": f"return gives {{}} (dict), {NOT_RETURNED}",
+    "return 5": f"return gives 5 (int), {NOT_RETURNED}",
+    "return True": f"return gives True (bool), {NOT_RETURNED}",
+    "return [0, 0, 0, 0]": f"return gives [0, 0, 0, 0] (list), {NOT_RETURNED}",
+    "return [None] * 4": f"return gives [None, None, None, None] (list), {NOT_RETURNED}",
+    "return ['dW1', 'db1', 'dW2', 'db2']": NOT_RETURNED,
+    "return np.array([None, 'x'], object)": NOT_RETURNED,
+    "return iter([dW1, db1, dW2, db2])": "(list_iterator), which does not hold the gradients",
+    "return lambda: dW1": "(function), which does not hold",
+    "return {'loss': 1.0}": "is computed, but not returned",
+    "return [[dW1, db1]]": NOT_RETURNED,
+    "return [part for part in (dW2, db2, dW1, db1)]": "come without names, as those of W2, b2, W1, b1, and not in the order",
+    "return": "nothing is returned",
+    "pass": "nothing is returned",
+    "return {'dW1': dW1}": "is computed, but not returned",
+    "return dW1": "is computed, but not returned",
+    "return {'dW1': dW1, 'db1': db1, 'dW2': dW1, 'db2': db2}": "dW2 ",
+    "return {'dW1': dW1, 'db1': db1, 'dW2': dW2, 'db2': db2.ravel()}": "db2 ",
+    "return {'dW1': dW1, 'db1': db1, 'dW2': dW2, 'db2': [[0]]}": "db2 ",
+    "return {'dW1': dW1, 'db1': db1, 'dW2': dW2 * np.nan, 'db2': db2}": "dW2 ",
+    "return {'dW1': W1, 'db1': b1, 'dW2': W2, 'db2': b2}": "dW1 ",
+    "W1 -= dW1; return {'dW1': dW1, 'db1': db1, 'dW2': dW2, 'db2': db2}": "W1 is changed in place",
+    "return {'dW1': dW1.astype(object), 'db1': db1, 'dW2': dW2, 'db2': db2}": "dW1 ",
+}
+
+
+@pytest.mark.parametrize("end", ENDINGS)
+def test_what_is_returned_is_judged(end: str) -> None:
+    report = verify.verify(changed((RETURN, end)), TwoLayer, examples=1, raises=False)
+    assert not report.ok
+    assert not report
+    assert ENDINGS[end] in "; ".join(f"{f.name} {f.reason}" for f in report.formulas.values() if f.verdict != "right")
+    with pytest.raises(GradientMismatch):
+        report.raise_if_wrong()
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (
+            "return dW2, db2, dW1, db1",
+            "return  right: by their names; they come as W2, b2, W1, b1, and not in the order W1,",
+        ),
+        ("return [(dW1, db1), (dW2, db2)]", "as those of W1, b1, W2, b2, told by their values"),
+        ("return dW1, db1, dW2, db2", "dW1, db1  right in 13 cases"),
+        ("return [part for part in (dW1, db1, dW2, db2)]", "dW1, db1  right in 13 cases"),
+        ("return {'more': 'done', 'dW1': dW1, 'db1': db1, 'dW2': dW2, 'db2': db2}", "dW1, db1  right in 13 cases"),
+    ],
+)
+def test_gradients_that_are_told_by_name_or_value_are_right(end: str, said: str) -> None:
+    report = verify.verify(changed((RETURN, end)), TwoLayer, examples=1, raises=False)
+    assert report.ok, str(report)
+    assert said in str(report)
+
+
+def empty(W: Any, X: Any) -> Any:
+    pass
+
+
+def only_data(X: Any) -> Any:
+    return {"doubled": 2 * X}
+
+
+def unreached(W: Any, X: Any) -> Any:
+    dW = None
+    if X.shape[1] > 1000:
+        dW = X.sum(axis=1)
+    return {"dW": dW}
+
+
+def linear(W: Any, X: Any) -> Any:
+    dW = np.ones((1, X.shape[1])) @ X.T
+    return {"dW": dW}
+
+
+@pytest.mark.parametrize(
+    ("backward", "loss", "said"),
+    [
+        (
+            linear,
+            lambda W, X: (W @ X).sum() * np.nan,
+            "was not judged: its true value is NaN or infinite in all 13 cases",
+        ),
+        (
+            linear,
+            lambda W, X: (W @ X).sum() * np.inf,
+            "was not judged: its true value is NaN or infinite in all 13 cases",
+        ),
+        (linear, lambda W, X: tl.exp(X).sum(), "nothing was judged"),
+        (only_data, lambda X: (X * X).sum(), "nothing was judged"),
+        (empty, lambda W, X: (W @ X).sum(), "nothing is returned"),
+        (unreached, lambda W, X: (W @ X).sum(), "gives NoneType, not an array"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_could_not_be_judged_is_not_right(backward: Any, loss: Any, said: str) -> None:
+    shapes = {"W": "1 n", "X": "n m"}
+    shapes = {name: shape for name, shape in shapes.items() if name in inspect.signature(backward).parameters}
+    report = verify.verify(backward, loss, shapes, examples=1, raises=False)
+    assert not report.ok
+    assert said in str(report)
+    assert verify.verify(linear, lambda W, X: (W @ X).sum(), {"W": "1 n", "X": "n m"}, examples=1)
+
+
+def yielding(W: Any, X: Any) -> Any:
+    yield X
+
+
+async def later(W: Any, X: Any) -> Any:
+    return X
+
+
+@pytest.mark.parametrize("backward", [yielding, later])
+def test_a_function_that_returns_later_is_refused(backward: Any) -> None:
+    with pytest.raises(TypeError, match="must return the gradients"):
+        verify.verify(backward, lambda W, X: (W @ X).sum(), {"W": "1 n", "X": "n m"})
+
+
 # --- the command line -------------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,8 @@ import inspect
 import io
 import shlex
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -211,35 +212,60 @@ def draw(model: Path, output: Path) -> None:
 @click.argument("formulas", type=click.Path(path_type=Path))
 @click.option("--function", default="backward", show_default=True, help="The function in FORMULAS.")
 @click.option("--examples", type=click.IntRange(1), default=100, show_default=True, help="How many cases to try.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long FORMULAS, and one run of the function on small arrays, may take.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a list of the formulas as JSON.")
-def verify(model: Path, formulas: Path, function: str, examples: int, as_json: bool) -> None:
+def verify(model: Path, formulas: Path, function: str, examples: int, timeout: float, as_json: bool) -> None:
     """Check the handwritten backward pass in FORMULAS against the loss of MODEL, line by line."""
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
+    from .guard import TimeUp, contained, limited
     from .verify import verify as check
 
     with redirect_stdout(sys.stderr if as_json else sys.stdout):  # what the files print is no JSON
         net = _open(model)
-        backward = load_function(formulas, function)
         try:
-            report = check(backward, net, examples=examples, raises=False)
+            with contained(), _waiting(f"checking {function} in {formulas}"):
+                with limited(timeout, str(formulas)):
+                    backward = load_function(formulas, function)
+                report = check(backward, net, examples=examples, raises=False, timeout=timeout)
+        except TimeUp as error:
+            raise ModelFileError(str(error)) from None
+        except KeyboardInterrupt as error:
+            place = place_in(error, formulas)
+            raise KeyboardInterrupt(f"interrupted in {place}" if place else "") from None
+        except ModelFileError:
+            raise
         except (TypeError, ValueError) as error:
             raise ModelFileError(f"{model} and {formulas}: {error}") from None
     if as_json:
         click.echo(report.to_json())
     else:
         console = Console(highlight=False)
-        table = Table("formula", "verdict", "reason", "verified fix")
-        for row in report.formulas.values():
-            tone = "green" if row.verdict == "right" else "red"
-            table.add_row(row.name, f"[{tone}]{row.verdict}", Text(row.reason), Text(row.fix or ""))
-        console.print(table)
         for line, tone in report.lines():
             console.print(Text(line, style={"right": "green", "wrong": "red"}.get(tone, "")), soft_wrap=True)
     if not report.ok:
         raise click.exceptions.Exit(FAILED)
+
+
+@contextmanager
+def _waiting(what: str) -> Iterator[None]:
+    """Show on a terminal that something is done, and for how long."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task(what, total=None)
+        yield
 
 
 @main.command()

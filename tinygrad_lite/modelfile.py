@@ -120,10 +120,14 @@ def place_in(error: BaseException, path: Path) -> str | None:
         if trace.tb_frame.f_code.co_filename == str(path):
             found = trace.tb_lineno
         trace = trace.tb_next
-    if found is None:
-        return None
+    return None if found is None else place_of(path, found)
+
+
+def place_of(path: str | os.PathLike[str], line: int) -> str:
+    """Return a place in a file as `file, line 12 (its text)`."""
+    path = Path(path)
     lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
-    return f"{path}, line {found}" + (f" ({lines[found - 1].strip()})" if found <= len(lines) else "")
+    return f"{path}, line {line}" + (f" ({lines[line - 1].strip()})" if line <= len(lines) else "")
 
 
 def _choose(path: Path, module: ModuleType, tree: ast.Module) -> type[Module]:
@@ -162,4 +166,4 @@ def _importable(folder: Path) -> Iterator[None]:
             sys.path.remove(str(folder))
 
 
-__all__ = ["ModelFileError", "instantiate", "load_function", "load_model", "place_in"]
+__all__ = ["ModelFileError", "instantiate", "load_function", "load_model", "place_in", "place_of"]

@@ -7,8 +7,10 @@ all that hypothesis has to draw and to shrink; the values follow from them.
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, get_type_hints
 
@@ -187,6 +189,19 @@ def _values(rng: Random, spec: Spec, case: Case, axis: int) -> Any:
     return np.moveaxis(np.eye(classes, dtype=case.dtype)[labels], -1, axis)
 
 
+@contextmanager
+def no_folder() -> Iterator[None]:
+    """Let Hypothesis write no .hypothesis/ into the current folder, where it would keep the constants of modules."""
+    from hypothesis import configuration
+
+    before = getattr(configuration, "__hypothesis_home_directory", None)
+    configuration.set_hypothesis_home_dir(os.devnull)  # no folder can be made there, and Hypothesis goes on without
+    try:
+        yield
+    finally:
+        configuration.set_hypothesis_home_dir(before)
+
+
 # --- where shapes come from -------------------------------------------------------------------------------------------
 
 
@@ -257,4 +272,4 @@ def _default(loss: Callable[..., Any], name: str) -> Any:
     return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
 
-__all__ = ["Case", "Space", "Spec", "binary", "labels", "one_hot", "parse", "space_of", "tensors"]
+__all__ = ["Case", "Space", "Spec", "binary", "labels", "no_folder", "one_hot", "parse", "space_of", "tensors"]

@@ -5,21 +5,23 @@ from __future__ import annotations
 import ast
 import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .cases import Case, Space, Spec, space_of
+from ..modelfile import ModelFileError, place_in
+from .cases import Case, Space, Spec, no_folder, space_of
 from .counterexample import smallest
 from .diagnose import diagnose
 from .formulas import MEAN, PER_SAMPLE, Formulas, Key, helpers_of
 from .gradcheck import gradcheck
 from .isolate import Edits, Step
 from .problem import Allowance, Diagnosis, Problem, header
-from .report import ERROR, INCONCLUSIVE, RIGHT, WRONG, Formula, Report
+from .report import ERROR, INCONCLUSIVE, RIGHT, WRONG, Formula, Report, array_text
 from .roles import recognise
 from .truth import Loss, with_labels
 
@@ -35,6 +37,7 @@ def verify(
     shapes: Mapping[str, str | Spec] | None = None,
     examples: int = 100,
     raises: bool = True,
+    timeout: float | None = None,
 ) -> Report:
     """Check every formula of a handwritten backward pass; say which line is wrong, how, and how it is put right.
 
@@ -44,9 +47,10 @@ def verify(
     arguments by name, `{"X": "n m", "W1": "h n", "Y": one_hot("c m")}`; where it is left out, they come from annotations.
 
     Each line is run on true values, so that one mistake is found in one line; an inner gradient may be that of each sample's
-    own loss, as in the notes, or that of the mean J.
+    own loss, as in the notes, or that of the mean J.  One run of the function may take `timeout` seconds.
     Raises GradientMismatch with the report where a formula is wrong (with raises=False it is returned), and TypeError or
-    ValueError where the function, the loss and the shapes do not belong together.
+    ValueError where the function, the loss and the shapes do not belong together, or the function ends the program; TimeUp,
+    which is no Exception, where it takes too long.
 
     >>> def loss(W, X, Y):
     ...     D = W @ X - Y
@@ -70,11 +74,17 @@ def verify(
         raise TypeError(f"examples must be a whole number of cases, as examples=100, not {examples!r}")
     if examples < 1:
         raise ValueError(f"examples must be 1 or more, as examples=100, not {examples}")
+    if inspect.isgeneratorfunction(backward) or inspect.iscoroutinefunction(backward):
+        raise TypeError(f"{backward.__name__} must return the gradients; it is a generator or asynchronous")
     known = Loss(loss)
     arguments = _arguments(backward, known)
     space = space_of(known.function, known.module, arguments, shapes or {})
     space = with_labels(space, known, {name for name, given in (shapes or {}).items() if isinstance(given, Spec)})
-    report = _Check(Formulas(backward, known, space), examples).report()
+    try:
+        report = _Check(Formulas(backward, known, space, timeout), examples).report()
+    except SystemExit as error:
+        place = place_in(error, Path(backward.__code__.co_filename)) or backward.__name__
+        raise ModelFileError(f"{place}: ends the program; return the gradients instead") from error
     if raises:
         report.raise_if_wrong()
     return report
@@ -173,6 +183,7 @@ class _Check:
         if all(row.verdict == RIGHT for row in rows.values()) and self.stopped is None and self.halted is None:
             rows |= self._spoilt_at_the_end()
         rows = self._completed(rows)
+        rows |= self._handed_over(rows)
         return Report(
             rows, len(self.cases), dict(Counter(case.why for case in self.cases)), self._scale(),
             self._numerical(), self._notes(),
@@ -207,7 +218,8 @@ class _Check:
             self.look(case)
             self.cases.append(case)
 
-        one()
+        with no_folder():
+            one()
 
     def _go_on(self) -> None:
         """Where a run could not go on, find a repair, and look at the other lines once it is made."""
@@ -257,8 +269,7 @@ class _Check:
         mine = {name: arguments[name] for name in self.formulas.arguments}
         given = {name: x.copy() for name, x in mine.items()}
         try:
-            with np.errstate(all="ignore"):
-                result = self.formulas.function(**given)
+            result = self.formulas.called(given)
             again = self.formulas.outputs(mine)
         except Exception as error:
             if self.formulas.source is None:
@@ -399,12 +410,24 @@ class _Check:
                 continue
             if name in rows and rows[name].verdict != RIGHT:
                 continue
-            row = self._row(key, line) if wrong else Formula(name, RIGHT, cases=line.judged, **_place(line.step))
+            row = self._row(key, line) if wrong else self._unharmed(name, line)
             if row.name not in rows or rows[row.name].verdict == RIGHT:
                 rows[row.name] = row
             if row.name != name and shown:
-                rows.setdefault(name, Formula(name, RIGHT, cases=line.judged, **_place(line.step)))
+                rows.setdefault(name, self._unharmed(name, line))
         return rows
+
+    def _unharmed(self, name: str, line: _Line) -> Formula:
+        """Return the row of a line that is nowhere wrong; one that could be judged nowhere is not right either."""
+        if line.judged:
+            return Formula(name, RIGHT, cases=line.judged, **_place(line.step))
+        if line.convention:
+            reason = "was not judged: every case is exactly at a kink, where either side is a convention"
+        else:
+            reason = (
+                f"was not judged: its true value is NaN or infinite in all {len(self.cases)} cases; look at the loss"
+            )
+        return Formula(name, INCONCLUSIVE, reason, **_place(line.step))
 
     def _row(self, key: Key, line: _Line) -> Formula:
         name = line.step.name
@@ -471,15 +494,45 @@ class _Check:
                 rows[name] = replace(rows[name], verdict=ERROR, reason="is computed, but not returned")
         return rows
 
+    def _handed_over(self, rows: Mapping[str, Formula]) -> dict[str, Formula]:
+        """Return what is to be said of the result as a whole, where every line is right."""
+        if any(row.verdict != RIGHT for row in rows.values()):
+            return {}
+        case = self.diverse[0]
+        truth = self.formulas.truth(case)[1]
+        wanted = [n for n in self.formulas.arguments if n in self.space.parameters and n in truth.gradients]
+        if not rows:
+            reason = (
+                "nothing was judged: no line, and nothing that is returned, is a gradient of this loss with respect to "
+                f"an argument; take the parameters as arguments, and return {_as_dict(wanted or self.formulas.arguments)}"
+            )
+            return {"return": Formula("return", INCONCLUSIVE, reason)}
+        result = self.formulas.result(case)
+        named = [self.formulas.target(name, truth) or name for name in self.formulas.named(result)]
+        named = [name for name in named if name in wanted]
+        if not wanted or (named and (isinstance(result, dict) or named == wanted)):
+            return {}
+        if named:
+            reason = f"by their names; they come as {', '.join(named)}, and not in the order {', '.join(wanted)}"
+            return {"return": Formula("return", RIGHT, reason)}
+        held = [self.formulas.held(other, wanted) for other in self.diverse[:2]]
+        if not all(set(wanted) == set(names) for names in held):
+            reason = f"gives {_shown(result)}, which does not hold the gradients; return {_as_dict(wanted)}"
+            return {"return": Formula("return", ERROR, reason)}
+        said = f"the gradients come without names, as those of {', '.join(held[0])}"
+        if any(isinstance(part, dict | tuple | list) for part in result):
+            return {"return": Formula("return", RIGHT, f"{said}, told by their values")}
+        reason = f"{said}, and not in the order {', '.join(wanted)}; return {_as_dict(wanted)}"
+        return {"return": Formula("return", ERROR, reason)}
+
     def _unnamed(self, parameter: str) -> str:
         """Say why there is no gradient of a parameter: nothing that is returned has a name, or not this one."""
         if self._returned():
             return f"no gradient of {parameter} is returned"
         wanted = [name for name in self.formulas.arguments if name in self.space.parameters]
-        shown = ", ".join(f'"d{name}": …' for name in wanted)
         return (
             "what is returned has no names, and it is not one array for each of "
-            f"{', '.join(wanted)}, in this order; return a dict, {{{shown}}}"
+            f"{', '.join(wanted)}, in this order; return a dict, {_as_dict(wanted)}"
         )
 
     # --- words --------------------------------------------------------------------------------------------------------
@@ -549,6 +602,16 @@ def _told(found: Diagnosis) -> dict[str, Any]:
     if found.statement is not None:
         told |= {"text": header(found.statement), "line": found.statement.lineno}
     return told
+
+
+def _as_dict(parameters: Iterable[str]) -> str:
+    """Return the dict that a backward pass is to return, as it is written."""
+    return "{" + ", ".join(f'"d{name}": …' for name in parameters) + "}"
+
+
+def _shown(result: Any) -> str:
+    """Return what came out, and of which type it is, in a few words."""
+    return f"{array_text(result):.40} ({type(result).__name__})"
 
 
 def _said(error: BaseException) -> str:

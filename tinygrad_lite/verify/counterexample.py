@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph
-from .cases import Case
+from .cases import Case, no_folder
 from .formulas import Formulas, Key, names_in
 from .isolate import Step
 from .report import Counterexample
@@ -102,7 +102,8 @@ def _shrunk(formulas: Formulas, shows: Callable[[Case], bool], wrong: Sequence[C
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     try:
-        found: Case = find(formulas.space.strategy(plain=True), shows, settings=rules)
+        with no_folder():
+            found: Case = find(formulas.space.strategy(plain=True), shows, settings=rules)
         return found
     except NoSuchExample:
         return next((case for case in sorted(wrong, key=lambda c: sum(c.sizes.values())) if shows(case)), None)

@@ -15,8 +15,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..guard import limited
+from ..tree import leaves
 from .cases import Case, Space
-from .isolate import Edits, Run, Source, Step, Tape, UnreadableError, evaluated, run, source_of
+from .isolate import Edits, Known, Run, Source, Step, Tape, UnreadableError, evaluated, run, source_of
 from .judge import equal
 from .problem import Allowance, Example, Key, Problem, Statement
 from .rerun import Recording, given, suspects
@@ -32,8 +34,9 @@ ALL_RIGHT = np.float64(1.0)  # the "true value" where a run could not go on: whe
 class Formulas:
     """A handwritten function beside the loss it belongs to, and what is known of its names."""
 
-    def __init__(self, function: FunctionType, loss: Loss, space: Space) -> None:
+    def __init__(self, function: FunctionType, loss: Loss, space: Space, timeout: float | None = None) -> None:
         self.function, self.loss, self.space = function, loss, space
+        self.timeout = timeout  # of one run, in seconds
         self.source: Source | None
         try:
             self.source = source_of(function)
@@ -51,6 +54,7 @@ class Formulas:
         self.opaque = False  # whether what is returned is made where it cannot be seen
         self.stopped: Step | None = None  # where the last run could not go on
         self._truths: dict[int, tuple[Case, dict[str, Any], Truth]] = {}
+        self.result(next(space.guaranteed()))  # what does not end, or ends the program, does so in its own lines
         if self.source is not None:
             self._recognise()
             self._look_at_the_end()
@@ -73,8 +77,7 @@ class Formulas:
         found: list[dict[str, int]] = []
         for trial in (case, other):
             arguments, truth = self.truth(trial)
-            assert self.source is not None
-            steps = run(self.source, _copied({n: arguments[n] for n in self.arguments}), lambda _: None).steps
+            steps = self._run(arguments).steps
             places = {}
             for step in steps:
                 if (
@@ -98,8 +101,7 @@ class Formulas:
         mine = {name: arguments[name] for name in self.arguments}
         parameters = [name for name in self.arguments if name in self.space.parameters]
         try:
-            with np.errstate(all="ignore"):
-                result = self.function(**_copied(mine))
+            result = self.called(_copied(mine))
         except Exception:
             result = None
             if not any(self.target(name, truth) for name in self.source.returned) and self.source.count == len(
@@ -115,7 +117,7 @@ class Formulas:
             if all(fits) and len(fits) == len(parameters):
                 self.order = [f"d{name}" for name in parameters]
                 self.source = replace(self.source, names=tuple(self.order))
-        steps = run(self.source, _copied(mine), lambda _: None).steps
+        steps = self._run(arguments).steps
         judged = {self.target(step.name, truth) or step.name for step in steps}
         given = {self.target(name, truth) or name for name in self.named(result)}
         self.opaque = bool(given & self.space.parameters - judged)
@@ -213,8 +215,7 @@ class Formulas:
         def again(before: Run | None) -> Run:
             if tape is not None:
                 tape.clear()
-            assert self.source is not None
-            return run(self.source, _copied({n: arguments[n] for n in self.arguments}), known, before, instead, tape)
+            return self._run(arguments, known, before, instead, tape)
 
         def known(step: Step) -> Any:
             return _cast(self.true(step, case, truth, scales), case)
@@ -281,8 +282,37 @@ class Formulas:
 
     def outputs(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Run the function itself; return what it returns by name.  Raises what it raises."""
-        with np.errstate(all="ignore"):
-            return self.named(self.function(**_copied(arguments)))
+        return self.named(self.called(_copied(arguments)))
+
+    def called(self, arguments: Mapping[str, Any]) -> Any:
+        """Run the function itself, as it stands; return what it returns.  Raises what it raises."""
+        with np.errstate(all="ignore"), limited(self.timeout, self.function.__code__.co_filename):
+            return self.function(**arguments)
+
+    def _run(self, arguments: Mapping[str, Any], known: Known = lambda _: None, *more: Any) -> Run:
+        """Run the function line by line; see `isolate.run`."""
+        assert self.source is not None
+        with limited(self.timeout, self.function.__code__.co_filename):
+            return run(self.source, _copied({name: arguments[name] for name in self.arguments}), known, *more)
+
+    def result(self, case: Case) -> Any:
+        """Return what the function itself returns in a case; None where it raises."""
+        arguments, _ = self.truth(case)
+        try:
+            return self.called(_copied({name: arguments[name] for name in self.arguments}))
+        except Exception:
+            return None
+
+    def held(self, case: Case, parameters: Iterable[str]) -> list[str]:
+        """Return the parameters whose gradients are somewhere in what is returned, told by their values, in its order."""
+        arguments, truth = self.truth(case)
+        size = _size(arguments.values())
+        return [
+            name
+            for part in leaves(self.result(case))
+            for name in parameters
+            if equal(part, np.asarray(truth.gradients[name]), None, case.dtype, size)
+        ]
 
     def named(self, result: Any) -> dict[str, Any]:
         """Return a result by name; empty where it has no names."""

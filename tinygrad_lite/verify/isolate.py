@@ -626,4 +626,4 @@ def _assignment(target: ast.expr, name: str) -> ast.stmt:
     return ast.fix_missing_locations(ast.copy_location(node, target) if hasattr(target, "lineno") else node)
 
 
-__all__ = ["Edits", "Run", "Source", "Step", "Tape", "UnreadableError", "evaluated", "run", "source_of"]
+__all__ = ["Edits", "Known", "Run", "Source", "Step", "Tape", "UnreadableError", "evaluated", "run", "source_of"]

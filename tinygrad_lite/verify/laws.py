@@ -6,9 +6,7 @@ each other or to zero, and cases closer to a kink than a numerical derivative st
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias
@@ -20,6 +18,7 @@ from ..autodiff import gradients, jvp
 from ..op import REGISTRY, Domain, Op, before_operands
 from ..ops.shape import concatenate, reshape
 from ..tensor import Tensor
+from .cases import no_folder
 from .numerical import assert_derivative
 
 Shape: TypeAlias = tuple[int, ...]
@@ -81,25 +80,12 @@ def check_op(op: Callable[..., Any] | str, case: Make | None = None, examples: i
                 broken[:] = [(law, draw(record, make, seed, shape))]  # the last one is the smallest
                 raise
 
-    with _no_folder(), catch_warnings():
+    with no_folder(), catch_warnings():
         simplefilter("ignore", RuntimeWarning)
         try:
             obeys()
         except AssertionError as error:
             raise AssertionError(_report(record, *broken[0], error)) from None
-
-
-@contextmanager
-def _no_folder() -> Iterator[None]:
-    """Let Hypothesis write no .hypothesis/ into the current folder, where it would keep the constants of modules."""
-    from hypothesis import configuration
-
-    before = getattr(configuration, "__hypothesis_home_directory", None)
-    configuration.set_hypothesis_home_dir(os.devnull)  # no folder can be made there, and Hypothesis goes on without
-    try:
-        yield
-    finally:
-        configuration.set_hypothesis_home_dir(before)
 
 
 def _report(op: Op, law: Law, case: Case, error: AssertionError) -> str:

@@ -87,8 +87,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every formula is right."""
-        return all(f.verdict == RIGHT for f in self.formulas.values())
+        """Whether there are formulas, and every one is right."""
+        return bool(self.formulas) and all(f.verdict == RIGHT for f in self.formulas.values())
 
     def __bool__(self) -> bool:
         return self.ok
@@ -97,7 +97,7 @@ class Report:
     def summary(self) -> str:
         """The report in one line."""
         wrong = [f"{f.name} {f.verdict}: {f.reason}" for f in self.formulas.values() if f.verdict != RIGHT]
-        right = sum(f.verdict == RIGHT for f in self.formulas.values())
+        right = sum(f.verdict == RIGHT and f.cases > 0 for f in self.formulas.values())
         return "; ".join([*wrong, f"{right} formulas right in {self.cases} cases"])
 
     def raise_if_wrong(self) -> None:
@@ -132,12 +132,14 @@ class Report:
                 found.append((f"{pad}verified fix: {f.fix}", RIGHT))
             if f.counterexample is not None:
                 found += [(pad + line, "plain") for line in _shown(f, f.counterexample)]
-        right = [f.name for f in self.formulas.values() if f.verdict == RIGHT]
+        noted = [f for f in self.formulas.values() if f.verdict == RIGHT and f.reason]
+        found += [(f"{f.name:{width}}  right: {f.reason}", "plain") for f in noted]
+        right = [f.name for f in self.formulas.values() if f.verdict == RIGHT and not f.reason]
         for count in sorted({self.formulas[name].cases for name in right}, reverse=True):
             names = [name for name in right if self.formulas[name].cases == count]
             rest = (
                 f"; the {self.cases - count} others have no finite true value, or stand on a kink"
-                if 0 < count < self.cases
+                if count < self.cases
                 else ""
             )
             found.append((f"{', '.join(names)}  right in {count} cases{rest}", RIGHT))
