@@ -309,7 +309,7 @@ def _start(y: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
         )
     if create_graph and isinstance(gradient, Tensor):
         return node, gradient
-    return node, as_array(gradient).astype(y.dtype)
+    return node, as_array(gradient, meets=y.dtype).astype(y.dtype)
 
 
 def pull_back(

@@ -100,7 +100,8 @@ class Op:
     @property
     def defaults(self) -> dict[str, Any]:
         """The default values of the parameters that have one."""
-        return {p.name: p.default for p in self.signature.parameters.values() if p.default is not p.empty}
+        params = list(self.signature.parameters.values())[len(self.domain) :]
+        return {p.name: p.default for p in params if p.default is not p.empty}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the op as its public function does."""
@@ -142,9 +143,21 @@ REGISTRY: dict[str, Op] = {}
 ANSWERS: dict[Any, Op] = {}  # by the NumPy function that it answers to
 NO_PARAMS: dict[str, Any] = {}
 NUMBERS = (float, int, bool)
-STARRED = inspect.Parameter.VAR_POSITIONAL
+STARRED, EMPTY = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.empty
 OUT = -1  # stands for the result where inputs are numbered
-REFLECTED = {"__add__", "__sub__", "__mul__", "__truediv__", "__pow__", "__matmul__"}
+REFLECTED = {
+    "__add__",
+    "__sub__",
+    "__mul__",
+    "__truediv__",
+    "__pow__",
+    "__matmul__",
+    "__mod__",
+    "__floordiv__",
+    "__and__",
+    "__or__",
+    "__xor__",
+}
 
 
 def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]:
@@ -267,12 +280,15 @@ def before_operands(op: Op) -> list[str] | None:
 def _face(op: Op, function: Callable[..., Any]) -> Callable[..., Tensor]:
     """Make the public function of an op: sort the arguments into arrays and parameters, then apply."""
     count, defaults, names = len(op.domain), op.defaults, list(op.signature.parameters)
+    optional = not op.variadic and op.signature.parameters[names[count - 1]].default is not EMPTY
     complete = len(defaults) == len(names) - count and not op.variadic
     before = before_operands(op) if op.variadic else None
 
     def face(*args: Any, **kwargs: Any) -> Any:
         if current.get() is ARRAYS:
             return function(*args, **kwargs)[0] if op.saves else function(*args, **kwargs)
+        if optional and (kwargs or len(args) != count or any(x is None for x in args)):
+            args, kwargs = _completed(op, args, kwargs)
         if complete and not kwargs and len(args) == count:
             return apply(op, args, defaults)
         if before is not None:
@@ -288,6 +304,16 @@ def _face(op: Op, function: Callable[..., Any]) -> Callable[..., Tensor]:
         return apply(op, tuple(args[0]) if op.variadic else args, params)
 
     return update_wrapper(face, function)
+
+
+def _completed(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the inputs of an op of which some may be left out, and the parameters; None is the default of such an input."""
+    given = _bound(op, args, kwargs)
+    inputs = [given.pop(name, None) for name in op.inputs]
+    fallback = [op.signature.parameters[name].default for name in op.inputs]
+    return tuple(
+        [other if x is None and other is not EMPTY else x for x, other in zip(inputs, fallback, strict=True)]
+    ), given
 
 
 def _setting(op: Op, name: str, value: Any) -> Any:
@@ -315,7 +341,7 @@ def _composed(op: Op, function: Callable[..., Any]) -> Callable[..., Any]:
         if len(args) < count or any(name in kwargs for name in names[:count]):
             kwargs = _bound(op, args, kwargs)
             args = tuple([kwargs.pop(name) for name in names[:count]])
-        tensors = [x if type(x) in NUMBERS and count > 1 else _as_tensor(op, x) for x in args[:count]]
+        tensors = [_as_tensor(op, x, args[:count]) for x in args[:count]]
         try:
             return function(*tensors, *args[count:], **kwargs)
         except REFUSALS as error:
@@ -326,10 +352,13 @@ def _composed(op: Op, function: Callable[..., Any]) -> Callable[..., Any]:
     return update_wrapper(face, function)
 
 
-def _as_tensor(op: Op, x: Any) -> Tensor:
+def _as_tensor(op: Op, x: Any, inputs: Sequence[Any]) -> Any:
+    """Return an operand of a composed op as a tensor; a number that does not stand alone stays weak."""
     if isinstance(x, Tensor):
         return x
-    x = _plain(op, x, alone=True)
+    x = _plain(op, x, inputs)
+    if type(x) in NUMBERS:
+        return x
     return as_leaf(x) if current.get() is EVERYTHING else new_tensor(x, None)
 
 
@@ -365,7 +394,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
             if node is not None and node.requires_grad:
                 wanted |= bit
         else:
-            values.append(x if type(x) is ndarray else _plain(op, x, len(inputs) == 1))
+            values.append(x if type(x) is ndarray else _plain(op, x, inputs))
             sources.append(None)
         bit += bit
     if not wanted or op.variadic:
@@ -409,13 +438,15 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
 
 
 def _as_arrays(op: Op, values: list[Any]) -> list[Any]:
-    """Make arrays of numbers that stand alone, or among arrays that are joined: these in the dtype of the arrays."""
-    dtype = next((value.dtype for value in values if is_array(value)), None)
-    if dtype is not None and not op.variadic:
+    """Make arrays of numbers that stand alone, or among arrays that are joined: these take the dtype of the arrays."""
+    arrays = [value.dtype for value in values if is_array(value)]
+    if arrays and not op.variadic:
         return values
-    if dtype is None and float in map(type, values):
-        dtype = np.float32
-    return [as_array(value, dtype) if type(value) in NUMBERS else value for value in values]
+    floats = [np.float32] if not arrays and float in map(type, values) else []
+    return [
+        as_array(value, np.result_type(*arrays, *floats, value)) if type(value) in NUMBERS else value
+        for value in values
+    ]
 
 
 REFUSALS = (ValueError, TypeError, IndexError, AttributeError, OverflowError)  # what NumPy says of a wrong operand
@@ -469,21 +500,33 @@ def _values_read(rule: Rule, inputs: int, each: bool = False) -> set[int]:
     return {i for i, name in enumerate(names[: inputs + 1], OUT) if not name.startswith("_")}
 
 
-def _plain(op: Op, x: Any, alone: bool) -> Any:
+def _plain(op: Op, x: Any, inputs: Sequence[Any]) -> Any:
     """Prepare an operand that is no tensor: numbers stay weak (they do not promote float32), lists become arrays."""
-    kind = type(x)
+    kind, alone = type(x), len(inputs) == 1
     if kind is ndarray:
         return x
     if kind in NUMBERS:
         return as_array(x) if alone else x
     if isinstance(x, np.generic):
         return np.asarray(x) if alone else x.item()  # np.float64(2) must promote no more than 2.0 does
-    if can_be_array(x) or isinstance(x, list | tuple | float | int):
+    if isinstance(x, list | tuple):
+        return _listed(op, x, inputs)
+    if can_be_array(x) or isinstance(x, float | int):
         return as_array(x)
     raise TypeError(
         f"{op.name} takes tensors, arrays and numbers, not {type(x).__name__}"
         + (" (did the function that made it forget to return?)" if x is None else to_dense(x))
     )
+
+
+def _listed(op: Op, x: Any, inputs: Sequence[Any]) -> Any:
+    """Make an array of a list, as weak as a number is: floats in it, and integers in arithmetic, promote no float dtype."""
+    met = [y.dtype for y in inputs if isinstance(y, Tensor) or is_array(y)]
+    met = [dtype for dtype in met if dtype.kind in "fiu"]
+    meets = np.result_type(*met) if met else None
+    array = as_array(x, meets=meets)
+    weak = op.broadcasts and array.dtype.kind in "iu" and meets is not None and meets.kind == "f"
+    return array.astype(meets) if weak else array
 
 
 def _compared(op: Op, a: Tensor, b: Any) -> Any:

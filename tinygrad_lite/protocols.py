@@ -22,7 +22,7 @@ from .ops.indexing import gather
 from .ops.linear import cross, diagonal, einsum, trace
 from .ops.reduction import mean, norm, std, sum, var
 from .ops.shape import broadcast_to, concatenate, flip, pad, ravel, reshape, swapaxes
-from .tensor import Tensor
+from .tensor import Tensor, as_array
 
 
 def _spread(op: Any) -> Callable[..., Tensor]:
@@ -44,7 +44,8 @@ def _joined(axis: int, wide: int) -> Callable[..., Tensor]:
     """Return np.vstack or np.hstack: arrays of too few axes get new ones first."""
 
     def join(tup: Any) -> Tensor:
-        parts = [x if isinstance(x, Tensor) else Tensor(x) for x in tup]
+        met = np.result_type(*(x.dtype for x in tup if isinstance(x, Tensor)))
+        parts = [x if isinstance(x, Tensor) else Tensor(as_array(x, meets=met)) for x in tup]
         parts = [x.reshape((1,) * (wide - x.ndim) + x.shape) if x.ndim < wide else x for x in parts]
         return concatenate(parts, axis=0 if parts[0].ndim == 1 else axis)
 

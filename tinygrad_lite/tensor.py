@@ -180,7 +180,7 @@ class Tensor:
                 f"{describe(self)} was computed by {self._node.op.name}, and only a leaf has a value of its own; "
                 "detach() it first, or compute a new tensor"
             )
-        array = as_array(value)
+        array = as_array(value, meets=self._data.dtype)
         if array.shape != self._data.shape:
             raise ValueError(f"{describe(self)} cannot take a value of shape {shape_text(array.shape)}")
         self._data = array.astype(self._data.dtype)  # a copy, always
@@ -346,9 +346,10 @@ def history(*roots: Node) -> list[Node]:
     return sorted({node.serial: node for node in found}.values(), key=attrgetter("serial"))
 
 
-def as_array(data: Any, dtype: Any = None) -> Any:
-    """Return the array of `data`: Python floats become float32, arrays keep their dtype.
+def as_array(data: Any, dtype: Any = None, meets: Any = None) -> Any:
+    """Return the array of `data`: arrays keep their dtype, Python floats take that of what they meet, else float32.
 
+    `meets` is the dtype of the arrays that `data` is computed with; integers meet floats as float64, as in NumPy.
     Raises TypeError for what is not numeric.
     """
     if isinstance(data, Tensor):
@@ -368,7 +369,7 @@ def as_array(data: Any, dtype: Any = None) -> Any:
         except ValueError as error:
             raise ValueError(f"cannot make a tensor of this {kind}: {error}") from None
         if dtype is None and array.dtype == np.float64 and not _holds_double(data):
-            array = array.astype(np.float32)
+            array = array.astype(np.float32 if meets is None else np.result_type(meets, 0.0))
     if array.dtype.kind not in "fiub":
         hint = "; pick the columns that hold numbers" if hasattr(given, "columns") else to_dense(given)
         raise TypeError(f"a tensor holds floats, integers or booleans, but this {kind} gave dtype {array.dtype}{hint}")

@@ -194,7 +194,9 @@ class Module:
         Raises ValueError that lists the missing, unexpected and misshapen names.
         """
         own = self._named_state()
-        values = {name: as_array(value) for name, value in state.items()}
+        values = {
+            name: as_array(value, meets=own[name].dtype if name in own else None) for name, value in state.items()
+        }
         for name, value in values.items():
             if name in own and own[name].shape == (*value.shape, 1) and value.ndim == 1:
                 values[name] = value.reshape(-1, 1)

@@ -183,7 +183,7 @@ def _affine(name: str, x: Any, axes: tuple[int, ...], weight: Any, bias: Any) ->
 
 def _along(x: Any, axes: tuple[int, ...], part: Any, name: str) -> Any:
     """Arrange values, one for each element along `axes`, so that they broadcast against x there and only there."""
-    part, shape = part if isinstance(part, Tensor) else as_array(part), x.shape
+    part, shape = part if isinstance(part, Tensor) else as_array(part, meets=x.dtype), x.shape
     part = as_floats(part, x.dtype)
     places = {a % len(shape) for a in axes}
     wide = tuple(n if i in places else 1 for i, n in enumerate(shape))
@@ -232,7 +232,7 @@ def scaled_dot_product_attention(
     scores = matmul(query * (max(q[-1], 1) ** -0.5 if scale is None else scale), swapaxes(key, -1, -2))
     allowed: Any = np.tri(q[-2], k[-2], dtype=np.bool_) if is_causal else None
     if mask is not None:
-        mask = mask if isinstance(mask, Tensor) else as_array(mask)
+        mask = mask if isinstance(mask, Tensor) else as_array(mask, meets=scores.dtype)
         _check_mask(mask, scores.shape)
         known = mask.numpy() if isinstance(mask, Tensor) else mask
         if mask.dtype.kind == "f":

@@ -129,7 +129,7 @@ class Optimizer:
             if name not in state:
                 continue
             try:
-                new[name] = value = as_array(state[name])
+                new[name] = value = as_array(state[name], meets=array.dtype)
             except (TypeError, ValueError):
                 wrong.append(f"{name} is no array of numbers")
                 continue
