@@ -11,23 +11,23 @@ import tinygrad_lite as tl
 from tinygrad_lite.verify.laws import Case, Make, Random, Shape, shrunk
 
 
-def clip_case(rng: Random, shape: Shape) -> Case:
-    bounds = [(-0.7, 0.9), (None, 0.5), (-0.5, None), (0.9, -0.9)]
-    low, high = bounds[rng.integers(0, len(bounds))]
-    return Case([shape], {"min": low, "max": high})
+def masks(rng: Random, shape: Shape) -> Case:
+    return Case([rng.random(shrunk(rng, shape)) < 0.5 for _ in range(2)], {})
 
 
 CASES: dict[str, Make] = {
     "nan_to_num": lambda rng, s: Case([s], {"nan": 7.0}),
+    "bitwise_and": masks,
+    "bitwise_or": masks,
+    "bitwise_xor": masks,
+    "bitwise_not": lambda rng, s: Case([rng.random(s) < 0.5], {}),
     "where": lambda rng, s: Case([rng.random(shrunk(rng, s)) < 0.5, shrunk(rng, s), shrunk(rng, s)], {}),
     "pow": lambda rng, s: Case([shrunk(rng, s), rng.choice([-2.0, -0.5, 0.5, 1.7, 3.0], shrunk(rng, s))], {}),
-    "clip": clip_case,
     "astype": lambda rng, s: Case([s], {"dtype": np.float64}),
 }
 
 
 DEFINITIONS: dict[str, Callable[..., Any]] = {
-    "clip": lambda x, min, max: np.clip(x, min, max),
     "astype": lambda x, dtype: x.astype(dtype),
 }
 
@@ -47,6 +47,19 @@ KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
     ("maximum", lambda x: tl.maximum(x, 0), [[-1.0, 0.0, 1.0]], [[0.0, 0.5, 1.0]]),
     ("clip", lambda x: tl.clip(x, 0, 1), [[-1.0, 0.0, 0.5, 1.0, 2.0]], [[0.0, 1.0, 1.0, 1.0, 0.0]]),
     ("clip", lambda x: tl.clip(x, 1, 0), [[-1.0, 0.0, 0.5, 1.0, 2.0]], [[0.0, 0.0, 0.0, 0.0, 0.0]]),
+    ("clip", lambda x: tl.clip(x, None, 1), [[0.0, 1.0, 2.0]], [[1.0, 1.0, 0.0]]),
+    (
+        "clip",
+        tl.clip,
+        [[-1.0, 0.0, 0.5, 1.0, 2.0, 0.5], [0.0, 0.0, 0.0, 0.0, 0.0, 2.0], [1.0] * 6],
+        [[0.0, 1.0, 1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0, 1.0]],
+    ),
+    ("clip", tl.clip, [[np.nan, 1.0, 1.0], [0.0, np.nan, 0.0], [2.0, 2.0, np.nan]], [[0.0] * 3] * 3),
+    ("fmax", tl.fmax, [[1.0, 2.0, np.nan, 1.0], [3.0, 2.0, 1.0, np.nan]], [[0.0, 0.5, 0.0, 1.0], [1.0, 0.5, 1.0, 0.0]]),
+    ("fmin", tl.fmin, [[1.0, 2.0, np.nan, 1.0], [3.0, 2.0, 1.0, np.nan]], [[1.0, 0.5, 0.0, 1.0], [0.0, 0.5, 1.0, 0.0]]),
+    ("floor_divide", tl.floor_divide, [[6.0, -1.0], [2.0, 3.0]], [[0.0, 0.0], [0.0, 0.0]]),
+    ("remainder", tl.remainder, [[6.0, -1.0, 7.0], [2.0, 3.0, -4.0]], [[1.0, 1.0, 1.0], [-3.0, 1.0, 2.0]]),
+    ("hypot", tl.hypot, [[0.0, 3e30, np.inf], [-0.0, 4e30, 1.0]], [[0.0, 0.6, 0.0], [0.0, 0.8, 0.0]]),
     ("pow", lambda x: x**2, [[-1.0, 0.0, 3.0]], [[-2.0, 0.0, 6.0]]),
     ("pow", lambda x: x**1, [[-1.0, 0.0, 3.0]], [[1.0, 1.0, 1.0]]),
     ("pow", lambda x: x**0, [[-1.0, 0.0, 3.0]], [[0.0, 0.0, 0.0]]),
@@ -83,9 +96,11 @@ KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
 ]
 
 # Where the kink function is zero everywhere: inputs and parameters; for the others, inputs of zeros.
-KINK_AT: dict[str, Case] = {"clip": Case([np.zeros((2, 3))], {"min": 0.0, "max": 1.0})}
+KINK_AT: dict[str, Case] = {"clip": Case([np.zeros((2, 3)), np.zeros(3), np.ones(())], {})} | {
+    name: Case([np.array([6.0, -3.0]), np.array([2.0, 3.0])], {}) for name in ("floor_divide", "remainder")
+}
 
 # The dtype of the result where it is not that of the inputs.
-RESULTS: dict[str, Any] = {
-    "astype": np.float64,
-} | dict.fromkeys(["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"], np.bool_)
+COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
+BITS = ("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not")
+RESULTS: dict[str, Any] = {"astype": np.float64} | dict.fromkeys(COMPARISONS + BITS, np.bool_)

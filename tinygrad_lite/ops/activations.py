@@ -257,12 +257,12 @@ def softplus(x: ArrayLike, beta: float = 1.0) -> Any:
     return np.maximum(x, 0) + np.log1p(np.exp(-beta * np.abs(x))) / beta
 
 
-def _rest(x: Any) -> Any:
-    """Return σ(−x); on tensors as the exponential of its logarithm, whose derivative does not cancel where σ(−x) is 1."""
+def survival(x: Any) -> Any:
+    """Return σ(−x) = 1 − σ(x); on tensors as exp of its logarithm, whose derivative does not cancel where σ(−x) is 1."""
     return exp(logsigmoid(-x)) if isinstance(x, Tensor) else sigmoid(-x)
 
 
-@op(lambda g, _out, x: g * _rest(x), text="log σ({0})", latex=r"\log\sigma({0})")
+@op(lambda g, _out, x: g * survival(x), text="log σ({0})", latex=r"\log\sigma({0})")
 def logsigmoid(x: ArrayLike) -> Any:
     """Return log σ(x) = −log(1 + e⁻ˣ), without overflow and without log 0.
 

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..op import NONZERO, NUMBERS, POSITIVE, POWER, PRODUCT, REAL, RELATION, SUM, UNARY, composed, op
-from ..tensor import ArrayLike
-from .functions import log, sigmoid, sign
+from ..tensor import ArrayLike, is_array
+from .activations import survival
+from .functions import log, sign
 
 __all__ = [
-    "add", "astype", "atan2", "clip", "copysign", "div", "equal", "greater", "greater_equal", "less", "less_equal",
-    "logaddexp", "maximum", "minimum", "mul", "neg", "nan_to_num", "not_equal", "positive", "pow", "sub", "where",
+    "add", "astype", "atan2", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "clip", "copysign", "div", "equal",
+    "floor_divide", "fmax", "fmin", "greater", "greater_equal", "hypot", "less", "less_equal", "logaddexp",
+    "maximum", "minimum", "mul", "nan_to_num", "neg", "not_equal", "positive", "pow", "remainder", "sub", "where",
 ]  # fmt: skip
 
 binary = partial(op, broadcasts=True)
@@ -98,6 +100,53 @@ def div(a: ArrayLike, b: ArrayLike) -> Any:
     return np.divide(a, b)
 
 
+def _to_a_jump(a: Any, b: Any) -> Any:
+    """Return about how far a and b may move before a / b is whole."""
+    ratio = np.divide(a, b)
+    return b * (ratio - np.round(ratio)) / (1 + np.abs(ratio))
+
+
+@binary(
+    None,
+    None,
+    text="⌊{0} / {1}⌋",
+    latex=r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
+    domain=(REAL, NONZERO),
+    kink=_to_a_jump,
+    convention="the derivative at a jump is 0",
+    numpy=np.floor_divide,
+    methods=["__floordiv__"],
+)
+def floor_divide(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a // b = ⌊a / b⌋, elementwise; the derivatives are 0.
+
+    >>> floor_divide(Tensor([7.0, -7.0]), 2)
+    Tensor([ 3., -4.], dtype=float32)
+    """
+    return np.floor_divide(a, b)
+
+
+@binary(
+    lambda g, _out, _a, _b: g,
+    lambda g, _out, a, b: -g * floor_divide(a, b),
+    text="{0} mod {1}",
+    latex=r"{0} \bmod {1}",
+    precedence=PRODUCT,
+    domain=(REAL, NONZERO),
+    kink=_to_a_jump,
+    convention="at a jump the derivatives are those from the right",
+    numpy=np.remainder,
+    methods=["__mod__"],
+)
+def remainder(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a % b = a − b ⌊a / b⌋, which has the sign of b, elementwise; ∂/∂b = −⌊a / b⌋.
+
+    >>> remainder(Tensor([7.0, -7.0]), 4)
+    Tensor([3., 1.], dtype=float32)
+    """
+    return np.remainder(a, b)
+
+
 @op(
     lambda g, _out, _x: -g,
     text="−{0}",
@@ -164,7 +213,7 @@ def _turn(g: Any, a: Any, b: Any) -> Any:
     """Return g a / (a² + b²), and 0 at the origin and at infinity; both are scaled first, so that no square overflows."""
     a, b = (np.asarray(x, g.dtype) if isinstance(x, float | int) else x for x in (a, b))
     size = abs(a) + abs(b)
-    nowhere = (size == 0) + (size == math.inf)
+    nowhere = (size == 0) | (size == math.inf)
     if np.any(nowhere):
         g, a, b, size = (where(nowhere, other, x) for other, x in ((0.0, g), (1.0, a), (1.0, b), (2.0, size)))
     a, b = a / size, b / size
@@ -191,10 +240,34 @@ def atan2(y: ArrayLike, x: ArrayLike) -> Any:
     return np.arctan2(y, x)
 
 
+def _leg(g: Any, out: Any, mine: Any) -> Any:
+    """Return g mine / out, and 0 at the origin and at infinity."""
+    nowhere = (out == 0) | (out == math.inf)
+    return g * (where(nowhere, 0.0, mine) / where(nowhere, 1.0, out))
+
+
+@binary(
+    lambda g, out, a, _b: _leg(g, out, a),
+    lambda g, out, _a, b: _leg(g, out, b),
+    text="√({0}² + {1}²)",
+    latex=r"\sqrt{{{0}^2 + {1}^2}}",
+    kink=lambda a, b: np.hypot(a, b),
+    convention="the derivatives at the origin are 0, as those of norm",
+    numpy=np.hypot,
+)
+def hypot(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return √(a² + b²), elementwise, without overflow; the derivatives at the origin are 0.
+
+    >>> hypot(Tensor([3.0, 0.0]), 4)
+    Tensor([5., 4.], dtype=float32)
+    """
+    return np.hypot(a, b)
+
+
 def _share(g: Any, mine: Any, other: Any) -> Any:
     """Return g σ(mine − other), and half of g where both are the same infinity."""
-    tied = where(abs(mine) == math.inf, mine == other, False)
-    return g * where(tied, 0.5, sigmoid(where(tied, 0.0, mine) - other))
+    tied = (abs(mine) == math.inf) & (mine == other)
+    return g * where(tied, 0.5, survival(other - where(tied, 0.0, mine)))
 
 
 @binary(
@@ -293,37 +366,129 @@ def minimum(a: ArrayLike, b: ArrayLike) -> Any:
     return np.minimum(a, b)
 
 
+@binary(
+    lambda g, _out, a, b: _winner(g, a, b, (a > b) | (b != b)),
+    lambda g, _out, a, b: _winner(g, b, a, (b > a) | (a != a)),
+    text="fmax({0}, {1})",
+    latex=r"\mathrm{{fmax}}({0}, {1})",
+    kink=lambda a, b: np.subtract(a, b),
+    convention="a tie is split evenly; a number wins against NaN",
+    numpy=np.fmax,
+)
+def fmax(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return the larger of a and b, elementwise, and where one is NaN the other one.
+
+    >>> fmax(Tensor([1.0, np.nan]), 2)
+    Tensor([2., 2.], dtype=float32)
+    """
+    return np.fmax(a, b)
+
+
+@binary(
+    lambda g, _out, a, b: _winner(g, a, b, (a < b) | (b != b)),
+    lambda g, _out, a, b: _winner(g, b, a, (b < a) | (a != a)),
+    text="fmin({0}, {1})",
+    latex=r"\mathrm{{fmin}}({0}, {1})",
+    kink=lambda a, b: np.subtract(a, b),
+    convention="a tie is split evenly; a number wins against NaN",
+    numpy=np.fmin,
+)
+def fmin(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return the smaller of a and b, elementwise, and where one is NaN the other one.
+
+    >>> fmin(Tensor([1.0, np.nan]), 2)
+    Tensor([1., 2.], dtype=float32)
+    """
+    return np.fmin(a, b)
+
+
 def _clip_kink(x: Any, min: Any, max: Any) -> Any:
-    bounds = [np.subtract(x, bound) for bound in (min, max) if bound is not None]
-    return bounds[0] if len(bounds) == 1 else np.where(np.abs(bounds[0]) < np.abs(bounds[1]), *bounds)
+    """Return the least distance between x and the bounds, and between these."""
+    gaps = [np.subtract(x, min), np.subtract(x, max), np.subtract(max, min)]
+    return np.min(np.abs(np.stack(np.broadcast_arrays(*gaps))), axis=0)
 
 
-def _inside(g: Any, x: Any, min: Any, max: Any) -> Any:
-    """Pass g on where min ≤ x ≤ max."""
-    g = g if min is None else where(x < min, 0.0, g)
-    return g if max is None else where(x > max, 0.0, g)
-
-
-@op(
-    lambda g, _out, x, min, max: _inside(g, x, min, max),
-    text="clip({0}, {min}, {max})",
-    latex=r"\mathrm{{clip}}({0}, {min}, {max})",
+# Comparisons with NaN are false: where x or a bound is NaN, so is the result, and nothing gets a gradient.
+@binary(
+    lambda g, _out, x, min, max: where((x >= min) & (x <= max), g, 0.0),
+    lambda g, _out, x, min, max: where((x < min) & (min <= max), g, 0.0),
+    lambda g, _out, x, min, max: where((x > max) | (min > max), g, 0.0),
+    text="clip({0}, {1}, {2})",
+    latex=r"\mathrm{{clip}}({0}, {1}, {2})",
     kink=_clip_kink,
-    convention="the derivative at the bounds is 1, as in PyTorch",
+    convention="at a bound the derivative for x is 1 and that for the bound 0, as in PyTorch; at NaN all are 0",
     numpy=np.clip,
 )
-def clip(x: ArrayLike, min: Any = None, max: Any = None) -> Any:
-    """Limit x to the interval from `min` to `max`, numbers or arrays; None is no limit.
+def clip(x: ArrayLike, min: ArrayLike = -math.inf, max: ArrayLike = math.inf) -> Any:
+    """Limit x to the interval from `min` to `max`, elementwise; None is no limit.  Where min > max, the result is max.
+
+    A gradient flows to x where it lies in the interval, else to the bound that it left.  Raises ValueError without bounds.
 
     >>> clip(Tensor([-2.0, 0.5, 2.0]), 0, 1)
     Tensor([0. , 0.5, 1. ], dtype=float32)
     """
-    if min is None and max is None:
+    low, high = (None if type(bound) is float and math.isinf(bound) else bound for bound in (min, max))
+    if low is None and high is None:
         raise ValueError("give min, max or both")
-    out = np.clip(x, min, max)
-    if out.shape != x.shape:
-        raise ValueError(f"the bounds must broadcast to the shape of x, {x.shape}, but give {out.shape}")
-    return out
+    return np.clip(x, low, high)
+
+
+# --- masks and bits: no gradient flows ----------------------------------------------------------------------------------
+
+
+def _bits(*operands: Any) -> None:
+    """Refuse floats, which have no bits to speak of: a mask is what a comparison gives."""
+    for x in operands:
+        if isinstance(x, float) or (is_array(x) and x.dtype.kind == "f"):
+            raise TypeError(
+                "bits are those of booleans and integers, not of floats; make masks by comparing, in brackets: "
+                "(x > 0) & (x < 1), ~(x > 0)"
+            )
+
+
+@compare(text="{0} ∧ {1}", latex=r"{0} \land {1}", numpy=np.bitwise_and, methods=["__and__"])
+def bitwise_and(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a & b: where both masks hold, or the common bits of integers.  TypeError for floats.
+
+    >>> x = Tensor([-1.0, 0.5, 2.0])
+    >>> where((x > 0) & (x < 1), x, 0)
+    Tensor([0. , 0.5, 0. ], dtype=float32)
+    """
+    _bits(a, b)
+    return np.bitwise_and(a, b)
+
+
+@compare(text="{0} ∨ {1}", latex=r"{0} \lor {1}", numpy=np.bitwise_or, methods=["__or__"])
+def bitwise_or(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a | b: where one of the masks holds, or the bits of either integer.  TypeError for floats.
+
+    >>> bitwise_or(np.array([True, False]), np.array([False, False]))
+    Tensor([ True, False], dtype=bool)
+    """
+    _bits(a, b)
+    return np.bitwise_or(a, b)
+
+
+@compare(text="{0} ⊻ {1}", latex=r"{0} \oplus {1}", numpy=np.bitwise_xor, methods=["__xor__"])
+def bitwise_xor(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return a ^ b: where just one of the masks holds, or the bits in which integers differ.  TypeError for floats.
+
+    >>> bitwise_xor(np.array([True, False]), True)
+    Tensor([False,  True], dtype=bool)
+    """
+    _bits(a, b)
+    return np.bitwise_xor(a, b)
+
+
+@op(text="¬{0}", latex=r"\lnot {0}", precedence=UNARY, numpy=np.bitwise_not, methods=["__invert__"])
+def bitwise_not(x: ArrayLike) -> Any:
+    """Return ~x: where a mask does not hold, or the flipped bits of integers.  TypeError for floats.
+
+    >>> ~(Tensor([1.0, 3.0]) > 2)
+    Tensor([ True, False], dtype=bool)
+    """
+    _bits(x)
+    return np.bitwise_not(x)
 
 
 @composed(numpy=np.nan_to_num)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..op import PRODUCT, composed, op
-from ..tensor import ArrayLike
+from ..tensor import ArrayLike, Tensor
 from .elementwise import astype, where
 from .functions import abs, exp, floating, sign
 from .indexing import getitem
@@ -104,16 +104,25 @@ def wide(x: Any) -> Any:
 
 
 def _distance(x: Any, axis: Axis) -> tuple[Any, Any]:
-    """Return the distances from the mean, and the mean; Σx² − (Σx)² would cancel."""
+    """Return the distances from the mean, and the mean; Σx² − (Σx)² would cancel.  Where Σx overflows, shares are summed."""
     x = wide(x)
-    total = _add(x, axis=axis, keepdims=True)
-    middle = total / (x.size // (total.size or 1))
+    with np.errstate(over="ignore"):
+        total = _add(x, axis=axis, keepdims=True)
+    count = x.size // (total.size or 1)
+    middle = total / count
+    if not np.isfinite(middle).all():
+        middle = _add(x / count, axis=axis, keepdims=True)
     return x - middle, middle
+
+
+def _centred(x: Any, axis: Axis) -> Any:
+    """Return the distances from the mean; on tensors as one writes them."""
+    return x - mean(x, axis=axis, keepdims=True) if isinstance(x, Tensor) else _distance(x, axis)[0]
 
 
 @op(
     lambda g, _out, x, axis, correction, keepdims: (
-        spread(2 * g / _freedom(x, _out, correction), x.shape, axis, keepdims) * (x - mean(x, axis=axis, keepdims=True))
+        spread(2 * g / _freedom(x, _out, correction), x.shape, axis, keepdims) * _centred(x, axis)
     ),
     text="var({0})",
     latex=r"\mathrm{{var}}({0})",
@@ -128,7 +137,12 @@ def var(x: ArrayLike, axis: Axis = None, correction: float = 0, keepdims: bool =
     Tensor([1., 0.], dtype=float32)
     """
     distance, middle = _distance(x, axis)
-    out = _add(distance * distance, axis=axis, keepdims=keepdims) / _freedom(x, middle, correction)
+    freedom = _freedom(x, middle, correction)
+    with np.errstate(over="ignore"):
+        out = _add(distance * distance, axis=axis, keepdims=keepdims) / freedom
+    if freedom and not np.isfinite(out).all():  # a square, or the sum of them, overflows sooner than the result
+        deviation = _norm(distance, 2, axis, keepdims) / sqrt(freedom)
+        out = deviation * deviation
     return out.astype(floating(x).dtype, copy=False)
 
 
@@ -141,7 +155,7 @@ def _deviation(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
 def _std_rule(g: Any, out: Any, x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
     """Divide the distances from the mean by the deviation, and by infinity where that is 0: so the derivative is 0."""
     slope = g / _freedom(x, out, correction) / where(out == 0, inf, out)  # n times out might overflow in float16
-    return spread(slope, x.shape, axis, keepdims) * (x - mean(x, axis=axis, keepdims=True))
+    return spread(slope, x.shape, axis, keepdims) * _centred(x, axis)
 
 
 @op(

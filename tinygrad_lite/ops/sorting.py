@@ -21,6 +21,8 @@ def _order(x: Any, axis: int, descending: bool) -> Any:
     """Return the places of the elements in order."""
     if axis is None:
         raise ValueError("axis must be an integer; flatten with reshape(x, -1) first")
+    if x.ndim == 0:  # np.argsort would give one place in a vector, and np.sort refuses
+        raise ValueError("a scalar has no order; an array of one axis at least is needed")
     if not descending:
         return np.argsort(x, axis=axis, kind="stable")
     backwards = np.argsort(np.flip(x, axis), axis=axis, kind="stable")
