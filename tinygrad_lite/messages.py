@@ -30,7 +30,7 @@ def explain(op: Any, inputs: Sequence[Any], params: dict[str, Any], error: Excep
             return f"matmul: {given}: the batches {a[:-2]} and {b[:-2]} do not broadcast"
     if op.name == "matmul" and not all(shapes):
         return f"matmul: {given}: both sides must be matrices or vectors; multiply by a number with *"
-    if op.broadcasts and len(shapes) > 1:
+    if op.broadcasts and op.name not in ("matmul", "solve") and len(shapes) > 1:
         try:
             np.broadcast_shapes(*shapes)
         except ValueError:

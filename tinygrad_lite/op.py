@@ -453,7 +453,10 @@ REFUSALS = (ValueError, TypeError, IndexError, AttributeError, OverflowError)  #
 
 
 def _kind(error: Exception) -> type[Exception]:
-    return next((kind for kind in (IndexError, ValueError, OverflowError) if isinstance(error, kind)), TypeError)
+    return next(
+        (kind for kind in (IndexError, np.linalg.LinAlgError, ValueError, OverflowError) if isinstance(error, kind)),
+        TypeError,
+    )
 
 
 def _whole(op: Op, out: Any) -> Any:

@@ -93,6 +93,20 @@ def _average(a: Any, axis: Any = None, weights: Any = None, keepdims: bool = Fal
     return sum(a * weights, axis, keepdims) / sum(weights, axis, keepdims)
 
 
+def _polyval(p: Any, x: Any) -> Any:
+    """Return np.polyval, by Horner's rule."""
+    x = x if isinstance(x, Tensor) else as_array(x, meets=p.dtype)
+    y = x * 0
+    for coefficient in p:
+        y = y * x + coefficient
+    return y
+
+
+def _columns(tup: Any) -> Tensor:
+    """Return np.column_stack: vectors become columns."""
+    return _joined(1, 2)([x if np.ndim(x) > 1 else np.reshape(x, (-1, 1)) for x in tup])
+
+
 # NumPy's function: the same in our ops.
 TRANSLATED: dict[Any, Callable[..., Any]] = {
     np.var: _spread(var),
@@ -125,6 +139,8 @@ TRANSLATED: dict[Any, Callable[..., Any]] = {
     np.average: _average,
     np.vstack: _joined(0, 2),
     np.hstack: _joined(1, 1),
+    np.column_stack: _columns,
+    np.polyval: _polyval,
 }
 
 ANSWERS |= {
@@ -132,6 +148,7 @@ ANSWERS |= {
     np.amin: REGISTRY["min"],
     np.linalg.outer: REGISTRY["outer"],
     np.linalg.matmul: REGISTRY["matmul"],
+    np.linalg.tensordot: REGISTRY["tensordot"],
 }
 
 # What is asked of the values, and answered with plain ones.
@@ -143,6 +160,7 @@ QUERIES = {
 
 def _array_function(_tensor: Tensor, function: Any, _types: Any, args: Any, kwargs: Any) -> Any:
     """NumPy's protocol for functions: `np.sum(t)` and what else the table answers to is recorded; the rest refuses."""
+    _not_from_polynomials(args)
     if function in QUERIES:
         return function(*map(_plain, args), **{name: _plain(x) for name, x in kwargs.items()})
     answer = TRANSLATED.get(function) or ANSWERS.get(function)
@@ -152,6 +170,19 @@ def _array_function(_tensor: Tensor, function: Any, _types: Any, args: Any, kwar
             "t.numpy() where no gradient is needed"
         )
     return answer(*args, **kwargs) if isinstance(function, np.ufunc) else _answered(function, answer, args, kwargs)
+
+
+def _not_from_polynomials(args: Any) -> None:
+    """Refuse what np.polynomial asks of a tensor, except with a number: it takes all but NumPy's own arrays for numbers.
+
+    With one row of coefficients that is right; the axes of several rows, and of roots, it would pair with those of x.
+    """
+    name = sys._getframe(2).f_globals.get("__name__") or ""
+    if name.startswith("numpy.polynomial") and not any(isinstance(x, np.generic | float | int) for x in args):
+        raise TypeError(
+            f"{name.replace('numpy', 'np', 1)} takes a tensor for a number, and so would give wrong values; "
+            "write np.polyval(p, x) with the highest power first, tl.prod(x - roots), or pass x.numpy()"
+        )
 
 
 @cache
@@ -202,6 +233,7 @@ def _array_ufunc(tensor: Tensor, ufunc: Any, method: str, *args: Any, **kwargs: 
         raise TypeError(f"np.{ufunc.__name__}.{method} is not recorded on tensors; use a function of tinygrad_lite")
     if kwargs.get("out") is not None:
         raise TypeError(f"np.{ufunc.__name__}(out=...) on a tensor: arrays are never changed in place; use the result")
+    _not_from_polynomials(args)
     return _array_function(tensor, ufunc, (), args, kwargs)
 
 

@@ -39,6 +39,30 @@ def dot_case(rng: Random, shape: Shape) -> Case:
     return choices[rng.integers(0, len(choices))]
 
 
+def inner_case(rng: Random, shape: Shape) -> Case:
+    k = int(rng.integers(1, 4))
+    choices = [Case([(), shape], {}), Case([(k,), (k,)], {}), Case([(*shape[:2], k), (*shape[:1], k)], {})]
+    return choices[rng.integers(0, len(choices))]
+
+
+def tensordot_case(rng: Random, shape: Shape) -> Case:
+    """Shared axes at any places of both, in any order; and a number of axes."""
+    shared = tuple(int(n) for n in rng.integers(1, 4, rng.integers(0, 3)))
+    a, b = shape[:1], shape[1:2]
+    if rng.random() < 0.3:
+        return Case([(*a, *shared), (*shared, *b)], {"axes": len(shared)})
+    places = [rng.permutation(len(shared) + len(rest)).tolist() for rest in (a, b)]
+    shapes = [tuple((*shared, *rest)[i] for i in order) for rest, order in zip((a, b), places, strict=True)]
+    axes = [[order.index(i) for i in range(len(shared))] for order in places]
+    axes[0] = [i - len(shapes[0]) for i in axes[0]]
+    single = len(shared) == 1 and rng.random() < 0.5
+    return Case(list(shapes), {"axes": (axes[0][0], axes[1][0]) if single else axes})
+
+
+def kron_case(rng: Random, shape: Shape) -> Case:
+    return Case([shape[:2], shrunk(rng, shape)[:2]], {})
+
+
 def outer_case(rng: Random, shape: Shape) -> Case:
     return Case([(int(n),) for n in rng.integers(0 if rng.random() < 0.1 else 1, 5, 2)], {})
 
@@ -124,8 +148,11 @@ CASES: dict[str, Make] = {
     "diagonal": diagonal_case,
     "dot": dot_case,
     "einsum": einsum_case,
+    "inner": inner_case,
+    "kron": kron_case,
     "matmul": matmul_case,
     "outer": outer_case,
+    "tensordot": tensordot_case,
     "trace": diagonal_case,
     "tril": triangle_case,
     "triu": triangle_case,

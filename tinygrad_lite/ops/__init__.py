@@ -13,6 +13,7 @@ from .functions import *  # noqa: F403
 from .indexing import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .loss import *  # noqa: F403
+from .matrix import *  # noqa: F403
 from .neural import *  # noqa: F403
 from .reduction import *  # noqa: F403
 from .shape import *  # noqa: F403

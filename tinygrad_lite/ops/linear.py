@@ -11,6 +11,7 @@ from string import ascii_letters
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..op import PRODUCT, composed, op
 from ..tensor import ArrayLike
@@ -18,7 +19,9 @@ from .elementwise import mul
 from .indexing import scatter
 from .shape import broadcast_to, reshape, roll, transpose
 
-__all__ = ["cross", "diag", "diagonal", "dot", "einsum", "matmul", "outer", "trace", "tril", "triu"]
+__all__ = [
+    "cross", "diag", "diagonal", "dot", "einsum", "inner", "kron", "matmul", "outer", "tensordot", "trace", "tril", "triu",
+]  # fmt: skip
 
 Shape: TypeAlias = tuple[int, ...]
 Run: TypeAlias = Callable[..., Any]
@@ -123,9 +126,58 @@ def dot(a: ArrayLike, b: ArrayLike) -> Any:
         return mul(a, b)
     if p == 1 or q <= 2:
         return matmul(a, b)
-    inner, first, second = ascii_letters[0], ascii_letters[1:p], ascii_letters[p : p + q - 1]
-    subscripts = f"{first}{inner},{second[:-1]}{inner}{second[-1]}->{first}{second}"
-    return einsum(subscripts, a, b)
+    return tensordot(a, b, axes=(-1, -2))
+
+
+@composed(inputs=2, numpy=np.inner)
+def inner(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return the sum of products over the last axis of both: shapes (…, k) and (…′, k) give (…, …′).
+
+    >>> inner(Tensor([[1.0, 2.0], [0.0, 1.0]]), Tensor([3.0, 4.0]))
+    Tensor([11.,  4.], dtype=float32)
+    """
+    return tensordot(a, b, axes=(-1, -1)) if np.ndim(a) and np.ndim(b) else mul(a, b)
+
+
+@composed(inputs=2, numpy=np.tensordot)
+def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[int | Sequence[int]] = 2) -> Any:
+    """Return the sum of products over pairs of axes: over those of a in `axes[0]` and of b in `axes[1]`; the rest stay.
+
+    A number n of axes stands for the last n of a and the first n of b.  Raises ValueError for axes whose sizes differ.
+
+    >>> tensordot(Tensor([[1.0, 2.0]]), Tensor([3.0, 4.0]), axes=1)
+    Tensor([11.], dtype=float32)
+    """
+    p, q = np.shape(a), np.shape(b)
+    pairs: Any = axes if np.ndim(axes) or isinstance(axes, Sequence) else (range(-axes, 0), range(axes))
+    left, right = (
+        normalize_axis_tuple(tuple(np.atleast_1d(part).tolist()), len(shape), "tensordot")
+        for part, shape in zip(pairs, (p, q), strict=True)
+    )
+    if [p[i] for i in left] != [q[j] for j in right]:
+        raise ValueError(f"tensordot: the axes {left} of {p} and {right} of {q} must have the same sizes, pair by pair")
+    first, second = list(ascii_letters[: len(p)]), list(ascii_letters[len(p) : len(p) + len(q)])
+    for i, j in zip(left, right, strict=True):
+        second[j] = first[i]
+    result = [c for i, c in enumerate(first) if i not in left] + [c for j, c in enumerate(second) if j not in right]
+    return einsum(f"{''.join(first)},{''.join(second)}->{''.join(result)}", a, b)
+
+
+@composed(inputs=2, numpy=np.kron)
+def kron(a: ArrayLike, b: ArrayLike) -> Any:
+    """Return the Kronecker product: a block matrix with the blocks aᵢⱼ b; of fewer axes, those in front are of length 1.
+
+    >>> kron(Tensor([1.0, 10.0]), Tensor([[1.0, 2.0]]))
+    Tensor([[ 1.,  2., 10., 20.]], dtype=float32)
+    """
+    if not (np.ndim(a) and np.ndim(b)):
+        return mul(a, b)
+    n = max(a.ndim, b.ndim)
+    p, q = ((1,) * (n - x.ndim) + x.shape for x in (a, b))
+    blocks = mul(
+        reshape(a, tuple(size for i in p for size in (i, 1))), reshape(b, tuple(size for j in q for size in (1, j)))
+    )
+    return reshape(blocks, tuple(i * j for i, j in zip(p, q, strict=True)))
 
 
 @op(
