@@ -222,3 +222,29 @@ def test_the_dtype_is_that_of_the_primal() -> None:
 def test_what_does_not_fit_is_refused(attempt: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         attempt()
+
+
+def test_what_goes_with_a_value_is_returned_and_not_differentiated() -> None:
+    def f(x: Tensor, y: Tensor) -> Any:
+        z = x * y
+        return z.sum(), {"z": z, "shape": z.shape, "none": None}
+
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    (value, aux), slopes = tl.value_and_grad(f, argnums=(0, 1), has_aux=True)(x, y)
+    assert value.item() == 11.0
+    assert [g.numpy().tolist() for g in slopes] == [[3.0, 4.0], [1.0, 2.0]]
+    assert (aux["z"].numpy().tolist(), aux["shape"], aux["none"]) == ([3.0, 8.0], (2,), None)
+    assert not aux["z"].requires_grad
+    slope, aux = tl.grad(f, has_aux=True)(x, y)
+    assert (slope.numpy().tolist(), aux["z"].numpy().tolist()) == ([3.0, 4.0], [3.0, 8.0])
+
+
+def test_inside_another_transform_what_goes_with_a_value_keeps_its_history() -> None:
+    inner = tl.grad(lambda x: (x**2, x**3), has_aux=True)
+    assert tl.grad(lambda x: inner(x)[0] + inner(x)[1])(3.0).item() == 2 + 27
+
+
+@pytest.mark.parametrize("returned", [1.0, (1.0,), [1.0, 2.0]])
+def test_without_a_pair_has_aux_is_refused(returned: Any) -> None:
+    with pytest.raises(TypeError, match="has_aux=True the function returns a pair"):
+        tl.value_and_grad(lambda _x: returned, has_aux=True)(2.0)

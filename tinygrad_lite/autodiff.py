@@ -76,29 +76,67 @@ Tensor.backward = backward  # type: ignore[method-assign, assignment]
 # --- transforms of functions; an argument may be a tensor, an array, a number, or a nested list or dict of them --------
 
 
-def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """Return a function that gives (f(*args), gradient) with respect to the arguments numbered `argnums`.
 
     f returns a tensor of one element.  The gradient has the form of the argument: a tensor, or a list or dict of them; where
-    `argnums` is a sequence, a tuple of such.  It can be differentiated again, to any order.
+    `argnums` is a sequence, a tuple of such.  It can be differentiated again, to any order.  With `has_aux=True`, f returns
+    a pair, of which the second part is not differentiated, and the value is that pair: ((value, second), gradient).
 
     >>> value, slope = value_and_grad(lambda x: x**2)(3.0)
     >>> value.item(), slope.item()
     (9.0, 6.0)
     >>> grad(lambda p: p["w"] * p["b"] ** 2)({"w": 2.0, "b": 3.0})
     {'w': Tensor(9., dtype=float32), 'b': Tensor(12., dtype=float32)}
+    >>> value_and_grad(lambda x: (x**2, {"x": x}), has_aux=True)(3.0)[0]
+    (Tensor(9., dtype=float32), {'x': Tensor(3., dtype=float32)})
     """
-    return _differentiated(lambda *args, **kwargs: _tensor(f(*args, **kwargs)), argnums, lambda y, pull: pull(y, None))
+
+    def both(*args: Any, **kwargs: Any) -> Any:
+        second: Any = None
+
+        def first(*args: Any, **kwargs: Any) -> Tensor:
+            nonlocal second
+            y = f(*args, **kwargs)
+            if has_aux:
+                y, second = _pair(y)
+            return _tensor(y)
+
+        value, slopes = _differentiated(first, argnums, lambda y, pull: pull(y, None))(*args, **kwargs)
+        if not value.requires_grad:
+            second = rebuild(second, [x.detach() if isinstance(x, Tensor) else x for x in leaves(second)])
+        return (value, second) if has_aux else value, slopes
+
+    _numbers(argnums)
+    return both
 
 
-def grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def _pair(y: Any) -> tuple[Any, Any]:
+    if not isinstance(y, tuple) or len(y) != 2:
+        raise TypeError(
+            "with has_aux=True the function returns a pair, (what is differentiated, anything else), "
+            f"not {type(y).__name__}"
+        )
+    return y
+
+
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """Return the function that gives the gradient of f: `value_and_grad` without the value.
+
+    With `has_aux=True`, f returns a pair, and the function too: the gradient of the first part, and the second part.
 
     >>> grad(grad(lambda x: x**3))(2.0).item()
     12.0
     """
-    both = value_and_grad(f, argnums)
-    return lambda *args, **kwargs: both(*args, **kwargs)[1]
+    both = value_and_grad(f, argnums, has_aux)
+
+    def slopes(*args: Any, **kwargs: Any) -> Any:
+        value, found = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+
+    return slopes
 
 
 def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -209,10 +247,7 @@ def _differentiated(
     f: Callable[..., Any], argnums: int | Sequence[int], slopes_of: Callable[[Tensor, Any], list[Tensor]]
 ) -> Callable[..., Any]:
     """Return a function that gives f(*args) and, in the form of the result and then of the arguments, `slopes_of`."""
-    try:
-        numbers = [index(i) for i in (argnums if isinstance(argnums, Sequence) else [argnums])]
-    except TypeError:
-        raise TypeError(f"argnums must be the number of an argument, or several, not {argnums!r}") from None
+    numbers = _numbers(argnums)
 
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         for i in numbers:
@@ -233,6 +268,13 @@ def _differentiated(
         return value, rebuild(y, forms)
 
     return differentiated
+
+
+def _numbers(argnums: int | Sequence[int]) -> list[int]:
+    try:
+        return [index(i) for i in (argnums if isinstance(argnums, Sequence) else [argnums])]
+    except TypeError:
+        raise TypeError(f"argnums must be the number of an argument, or several, not {argnums!r}") from None
 
 
 def _run(
