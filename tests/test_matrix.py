@@ -63,6 +63,15 @@ def test_a_system_is_solved_for_vectors_and_columns_and_numpys_function_is_answe
     np.testing.assert_allclose(tl.inv(a).numpy() @ b, tl.solve(a, b).numpy(), rtol=1e-14)
 
 
+def test_one_vector_for_a_batch_of_systems_is_differentiated_as_its_columns_are() -> None:
+    a, b = np.stack([2 * EYE + 0.5, EYE - 0.2]), np.arange(3.0)
+    weight = np.arange(6.0).reshape(2, 3)
+    slopes = tl.grad(lambda a, b: (tl.solve(a, b) * weight).sum(), (0, 1))(a, b)
+    columns = tl.grad(lambda a, b: (tl.solve(a, b[:, None])[..., 0] * weight).sum(), (0, 1))(a, b)
+    for found, expected in zip(slopes, columns, strict=True):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-13)
+
+
 def test_the_gradient_of_choleskys_factor_is_symmetric() -> None:
     x = Tensor([[4.0, 1.0], [1.0, 3.0]], requires_grad=True)
     (g,) = gradients(tl.cholesky(x).sum(), [x])

@@ -28,9 +28,10 @@ def any_case(rng: Random, shape: Shape) -> Case:
 
 def solve_case(rng: Random, shape: Shape) -> Case:
     n, k = (int(n) for n in rng.integers(1, 4, 2))
-    batch = shape[:1]
-    right = (n,) if rng.random() < 0.4 else (*shrunk(rng, batch), n, k)
-    return Case([regular(rng, shrunk(rng, batch), n), rng.uniform(-2, 2, right)], {})
+    if rng.random() < 0.3:
+        return Case([regular(rng, (), n), rng.uniform(-2, 2, n)], {})
+    left, right = (shrunk(rng, shape[:1]) for _ in range(2))
+    return Case([regular(rng, left, n), rng.uniform(-2, 2, (*right, n, k))], {})
 
 
 def definite_case(rng: Random, shape: Shape) -> Case:

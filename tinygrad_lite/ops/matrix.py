@@ -13,7 +13,7 @@ import numpy as np
 from ..op import POWER, composed, op
 from ..tensor import ArrayLike, Tensor
 from .functions import floating
-from .linear import matmul, tril
+from .linear import einsum, matmul, tril
 from .reduction import sum
 from .shape import expand_dims, squeeze, swapaxes
 
@@ -51,22 +51,20 @@ def inv(x: ArrayLike) -> Any:
     return np.linalg.inv(floating(x))
 
 
-def _solved(g: Any, a: Any, vector: bool) -> Any:
-    """Return a⁻ᵀ g as columns: ∂/∂b of a⁻¹ b."""
-    return solve(_transposed(a), expand_dims(g, -1) if vector else g)
+def _solved(g: Any, _out: Any, a: Any, _b: Any) -> Any:
+    """∂/∂b of a⁻¹ b = a⁻ᵀ g.  Where b is a vector and a a batch, each row of g is one."""
+    if _b.ndim == 1 < g.ndim:
+        return squeeze(solve(_transposed(a), expand_dims(g, -1)), -1)
+    return solve(_transposed(a), g)
 
 
 def _solve_left(g: Any, out: Any, a: Any, _b: Any) -> Any:
     """∂/∂a of a⁻¹ b = −(a⁻ᵀ g) outᵀ."""
-    vector = _b.ndim == 1
-    return -matmul(_solved(g, a, vector), expand_dims(out, -2) if vector else _transposed(out))
+    w = _solved(g, out, a, _b)
+    return -(einsum("...i,...j->...ij", w, out) if _b.ndim == 1 else matmul(w, _transposed(out)))
 
 
-def _solve_right(g: Any, _out: Any, a: Any, _b: Any) -> Any:
-    return squeeze(_solved(g, a, True), -1) if _b.ndim == 1 else _solved(g, a, False)
-
-
-@op(_solve_left, _solve_right, numpy=np.linalg.solve, broadcasts=True)
+@op(_solve_left, _solved, numpy=np.linalg.solve, broadcasts=True)
 def solve(a: ArrayLike, b: ArrayLike) -> Any:
     """Return the x with a x = b: shapes (…, n, n) and (…, n, k) give (…, n, k), and a vector b (n,) gives (…, n).
 
