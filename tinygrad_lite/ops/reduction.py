@@ -104,20 +104,27 @@ def wide(x: Any) -> Any:
 
 
 def _distance(x: Any, axis: Axis) -> tuple[Any, Any]:
-    """Return the distances from the mean, and the mean; Σx² − (Σx)² would cancel.  Where Σx overflows, shares are summed."""
+    """Return the distances from the mean, and the mean; Σx² − (Σx)² would cancel."""
     x = wide(x)
-    with np.errstate(over="ignore"):
-        total = _add(x, axis=axis, keepdims=True)
-    count = x.size // (total.size or 1)
-    middle = total / count
-    if not np.isfinite(middle).all():
-        middle = _add(x / count, axis=axis, keepdims=True)
+    total = _add(x, axis=axis, keepdims=True)
+    middle = total / (x.size // (total.size or 1))
+    return x - middle, middle
+
+
+def _bounded(x: Any, axis: Axis) -> tuple[Any, Any]:
+    """Return what `_distance` does, where Σx overflows too: there, shares are summed."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        distance, middle = _distance(x, axis)
+    if np.isfinite(middle).all():
+        return distance, middle
+    x = wide(x)
+    middle = _add(x / (x.size // middle.size), axis=axis, keepdims=True)
     return x - middle, middle
 
 
 def _centred(x: Any, axis: Axis) -> Any:
     """Return the distances from the mean; on tensors as one writes them."""
-    return x - mean(x, axis=axis, keepdims=True) if isinstance(x, Tensor) else _distance(x, axis)[0]
+    return x - mean(x, axis=axis, keepdims=True) if isinstance(x, Tensor) else _bounded(x, axis)[0]
 
 
 @op(
@@ -136,19 +143,21 @@ def var(x: ArrayLike, axis: Axis = None, correction: float = 0, keepdims: bool =
     >>> var(Tensor([[1.0, 3.0], [4.0, 4.0]]), axis=1)
     Tensor([1., 0.], dtype=float32)
     """
-    distance, middle = _distance(x, axis)
+    with np.errstate(over="ignore", invalid="ignore"):
+        distance, middle = _distance(x, axis)
+        total = _add(distance * distance, axis=axis, keepdims=keepdims)
     freedom = _freedom(x, middle, correction)
-    with np.errstate(over="ignore"):
-        out = _add(distance * distance, axis=axis, keepdims=keepdims) / freedom
-    if freedom and not np.isfinite(out).all():  # a square, or the sum of them, overflows sooner than the result
-        deviation = _norm(distance, 2, axis, keepdims) / sqrt(freedom)
+    if freedom and not np.isfinite(total).all():  # a sum or a square overflows sooner than the result
+        deviation = _deviation(x, axis, correction, keepdims)
         out = deviation * deviation
+    else:
+        out = total / freedom
     return out.astype(floating(x).dtype, copy=False)
 
 
 def _deviation(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
     """Return the standard deviation, which overflows no earlier than the norm."""
-    distance, middle = _distance(x, axis)
+    distance, middle = _bounded(x, axis)
     return _norm(distance, 2, axis, keepdims) / sqrt(_freedom(x, middle, correction))
 
 
