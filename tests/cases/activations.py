@@ -41,11 +41,14 @@ DEFINITIONS: dict[str, Callable[..., Any]] = {
     "leaky_relu": lambda x, negative_slope: np.where(x > 0, x, negative_slope * x),
     "hardtanh": lambda x, min_val, max_val: np.minimum(np.maximum(x, min_val), max_val),
     "relu6": lambda x: np.minimum(np.maximum(x, 0), 6),
+    "hardsigmoid": lambda x: np.minimum(np.maximum(x / 6 + 0.5, 0), 1),
+    "hardswish": lambda x: np.where(x < -3, 0, np.where(x > 3, x, x * (x + 3) / 6)),
     "elu": lambda x, alpha: np.where(x > 0, x, alpha * (np.exp(x) - 1)),
     "celu": lambda x, alpha: np.where(x > 0, x, alpha * (np.exp(x / alpha) - 1)),
     "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * (np.exp(x) - 1)),
     "gelu": gelu,
     "silu": lambda x: x / (1 + np.exp(-x)),
+    "quick_gelu": lambda x: x / (1 + np.exp(-1.702 * x)),
     "mish": lambda x: x * np.tanh(np.log(1 + np.exp(x))),
     "softplus": lambda x, beta: np.log(1 + np.exp(beta * x)) / beta,
     "logsigmoid": lambda x: -np.log(1 + np.exp(-x)),
@@ -59,6 +62,8 @@ KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
     ("hardtanh", tl.hardtanh, [[-2.0, -1.0, 0.0, 1.0, 2.0]], [[0.0, 0.0, 1.0, 0.0, 0.0]]),
     ("hardtanh", lambda x: tl.hardtanh(x, 0, 2), [[0.0, 1.0, 2.0]], [[0.0, 1.0, 0.0]]),
     ("relu6", tl.relu6, [[-1.0, 0.0, 3.0, 6.0, 7.0]], [[0.0, 0.0, 1.0, 0.0, 0.0]]),
+    ("hardsigmoid", tl.hardsigmoid, [[-np.inf, -4.0, -3.0, 0.0, 3.0, np.inf]], [[0.0, 0.0, 0.0, 1 / 6, 0.0, 0.0]]),
+    ("hardswish", tl.hardswish, [[-np.inf, -4.0, -3.0, 0.0, 3.0, np.inf]], [[0.0, 0.0, 0.0, 0.5, 1.0, 1.0]]),
     ("elu", tl.elu, [[0.0, -0.0, 2.0]], [[1.0, 1.0, 1.0]]),
     ("elu", lambda x: tl.elu(x, 0.5), [[0.0, -0.0, 2.0]], [[0.5, 0.5, 1.0]]),
     ("celu", lambda x: tl.celu(x, 0.5), [[0.0, -0.0, 2.0]], [[1.0, 1.0, 1.0]]),
@@ -69,6 +74,8 @@ KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
 # Where the kink function is zero everywhere: inputs and parameters; for the others, inputs of zeros.
 KINK_AT: dict[str, Case] = {
     "hardtanh": Case([np.array([-1.0, 1.0, 1.0])], {}),
+    "hardsigmoid": Case([np.array([-3.0, 3.0])], {}),
+    "hardswish": Case([np.array([-3.0, 3.0])], {}),
     "elu": Case([np.zeros((2, 3))], {"alpha": 0.5}),
 }
 

@@ -69,17 +69,23 @@ def test_convolution(n: int, batched: bool, biased: bool, groups: int, seed: int
     compare(lambda *xs: getattr(tl, name)(*xs, **settings), lambda *ts: theirs(*ts, **settings), arrays)
 
 
-@given(seed=seeds, batched=st.booleans(), ties=st.booleans(), dtype=dtypes, name=st.sampled_from(["max", "avg"]))
+@given(
+    n=st.integers(1, 2), seed=seeds, batched=st.booleans(), ties=st.booleans(), dtype=dtypes,
+    name=st.sampled_from(["max", "avg"]),
+)  # fmt: skip
 @few
-def test_pooling(seed: int, batched: bool, ties: bool, dtype: Any, name: str) -> None:
+def test_pooling(n: int, seed: int, batched: bool, ties: bool, dtype: Any, name: str) -> None:
     rng = np.random.default_rng(seed)
-    kernel = tuple(int(i) for i in rng.integers(1, 5, 2))
-    stride: Any = [None, int(rng.integers(1, 4)), tuple(int(i) for i in rng.integers(1, 5, 2))][rng.integers(0, 3)]
+    kernel = tuple(int(i) for i in rng.integers(1, 5, n))
+    stride: Any = [None, int(rng.integers(1, 4)), tuple(int(i) for i in rng.integers(1, 5, n))][rng.integers(0, 3)]
+    dilation = int(rng.integers(1, 4)) if name == "max" else 1
+    spans = [(k - 1) * dilation + 1 for k in kernel]
     padding = tuple(int(rng.integers(0, k // 2 + 1)) for k in kernel)
-    shape = (*([2] * batched), 3, *(k + int(i) for k, i in zip(kernel, rng.integers(0, 6, 2), strict=True)))
+    shape = (*([2] * batched), 3, *(span + int(i) for span, i in zip(spans, rng.integers(0, 6, n), strict=True)))
     x = rng.integers(-2, 2, shape).astype(dtype) if ties else rng.standard_normal(shape).astype(dtype)
-    ours, theirs = getattr(tl, f"{name}_pool2d"), getattr(torch.nn.functional, f"{name}_pool2d")
-    compare(lambda x: ours(x, kernel, stride, padding), lambda t: theirs(t, kernel, stride, padding), [x], False)
+    ours, theirs = getattr(tl, f"{name}_pool{n}d"), getattr(torch.nn.functional, f"{name}_pool{n}d")
+    settings = {"stride": stride, "padding": padding} | ({"dilation": dilation} if name == "max" else {})
+    compare(lambda x: ours(x, kernel, **settings), lambda t: theirs(t, kernel, **settings), [x], batched)
 
 
 @given(seed=seeds, kernel=st.integers(1, 4), size=st.integers(1, 6))
@@ -91,21 +97,64 @@ def test_same_padding_keeps_the_length(seed: int, kernel: int, size: int) -> Non
     np.testing.assert_allclose(tl.conv1d(x, w, padding="same").numpy(), expected, atol=1e-12)
 
 
+@given(
+    n=st.integers(1, 2), batched=st.booleans(), biased=st.booleans(), groups=st.integers(1, 2), seed=seeds, dtype=dtypes
+)
+@few
+def test_transposed_convolution(n: int, batched: bool, biased: bool, groups: int, seed: int, dtype: Any) -> None:
+    """With each output_padding that PyTorch takes; the same are refused."""
+    rng = np.random.default_rng(seed)
+    sizes = lambda low, high: tuple(int(i) for i in rng.integers(low, high, n))
+    kernel, stride, dilation, padding = sizes(1, 4), sizes(1, 4), sizes(1, 5), sizes(0, 3)
+    extra = tuple(int(rng.integers(0, max(s, d) + 1)) for s, d in zip(stride, dilation, strict=True))
+    ins, outs = groups * int(rng.integers(1, 3)), int(rng.integers(1, 3))
+    shapes = [(*([2] * batched), ins, *sizes(1, 5)), (ins, outs, *kernel), *([(outs * groups,)] * biased)]
+    arrays = [rng.standard_normal(s).astype(dtype) for s in shapes]
+    settings = {"stride": stride, "padding": padding, "output_padding": extra, "groups": groups, "dilation": dilation}
+    name = f"conv_transpose{n}d"
+    ours = lambda *xs: getattr(tl, name)(*xs, **settings)
+    theirs = lambda *ts: getattr(torch.nn.functional, name)(*ts, **settings)
+    try:
+        fits = theirs(*map(torch.from_numpy, arrays)).numel() > 0  # some of its ways to compute it take an empty result
+    except RuntimeError:
+        fits = False
+    if fits:
+        compare(ours, theirs, arrays)
+    else:
+        with pytest.raises(ValueError, match=r"output_padding|padding .* leaves nothing"):
+            ours(*arrays)
+
+
 @given(n=st.integers(1, 2), seed=seeds)
 @few
-def test_convolution_as_transposed_convolution(n: int, seed: int) -> None:
-    """`conv_input` is PyTorch's conv_transpose, `conv_weight` the gradient of its weights."""
+def test_a_convolution_has_as_input_what_it_maps_to_y(n: int, seed: int) -> None:
+    """`conv_input` takes just the sizes whose convolution has the size of y, and its derivative fits."""
     rng = np.random.default_rng(seed)
-    kernel, stride, pads, extra = (tuple(int(i) for i in rng.integers(low, 4, n)) for low in (1, 1, 0, 0))
-    assume(all(e < s for e, s in zip(extra, stride, strict=True)))
-    y, w = rng.standard_normal((2, 3, *rng.integers(2, 5, n))), rng.standard_normal((3, 2, *kernel))
-    sizes = zip(y.shape[2:], kernel, stride, pads, extra, strict=True)
-    size = tuple(int((m - 1) * s - 2 * p + k + e) for m, k, s, p, e in sizes)
-    assume(min(size) > 0)
-    settings = {"stride": stride, "padding": tuple((p, p) for p in pads), "dilation": (1,) * n, "groups": 1}
-    transposed = getattr(torch.nn.functional, f"conv_transpose{n}d")
-    theirs = lambda a, b: transposed(a, b, stride=stride, padding=pads, output_padding=extra)
-    compare(lambda a, b: tl.conv_input(a, b, size, **settings), theirs, [y, w])
+    draw = lambda low, high: tuple(int(i) for i in rng.integers(low, high, n))
+    size, kernel, stride, dilation = draw(1, 9), draw(1, 4), draw(1, 4), draw(1, 3)
+    settings = {"stride": stride, "padding": ((1, 0),) * n, "dilation": dilation, "groups": 1}
+    x, w = rng.standard_normal((2, 3, *size)), rng.standard_normal((2, 3, *kernel))
+    assume(all((k - 1) * d + 1 <= m + 1 for k, d, m in zip(kernel, dilation, size, strict=True)))
+    y = Tensor(tl.conv(x, w, **settings).numpy(), requires_grad=True)
+    taken = []
+    for other in np.ndindex(*(12,) * n):
+        try:
+            image = tl.conv_input(y, w, other, **settings)
+        except ValueError as error:
+            assert "size may be" in str(error)  # noqa: PT017
+        else:
+            taken.append(other)
+            assert gradients(image, [y], np.ones_like(image.numpy()))[0].shape == y.shape
+    room = lambda m, k, d: m + 1 >= (k - 1) * d + 1
+    fits = lambda other: all(room(m, k, d) for m, k, d in zip(other, kernel, dilation, strict=True))
+    found = [other for other in np.ndindex(*(12,) * n) if fits(other) and shape_of(other, w, settings) == y.shape[2:]]
+    assert size in taken
+    assert taken == found
+
+
+def shape_of(size: Any, w: Any, settings: Any) -> Any:
+    """Return the size of a convolution over this one."""
+    return tl.conv(np.zeros((1, w.shape[1], *size)), w, **settings).shape[2:]
 
 
 def test_a_maximum_of_minus_infinity_sends_its_gradient_inside() -> None:
@@ -151,6 +200,20 @@ REFUSED = [
     (lambda: tl.max_pool2d(X, 2, padding=2), "padding 2 must be at most half of kernel_size 2"),
     (lambda: tl.avg_pool2d(X[0, 0], 2), r"avg_pool2d takes x .* not a tensor \(8×8\)"),
     (lambda: tl.avg_pool2d(X, 0), "kernel_size .* not 0"),
+    (lambda: tl.avg_pool1d(X, 2), r"avg_pool1d takes x \(batch, channels, length\), or without the batch, not X"),
+    (lambda: tl.max_pool2d(X, 3, dilation=4), r"\[3, 3\], which reaches over \[9, 9\] with dilation, does not fit"),
+    (lambda: tl.max_pool1d(np.ones((1, 2)), 2, 1, 1, 3), "nothing but padding: dilation 3 leaps over the 2 elements"),
+    (lambda: tl.conv_transpose2d(X, W), r"X \(2×3×8×8\) has 3 channels, but W \(4×3×3×3\) takes 4"),
+    (lambda: tl.conv_transpose2d(X, W[:3], groups=2), r"groups=2 must divide the 3 channels of X"),
+    (lambda: tl.conv_transpose2d(X, W[:3], output_padding=1), "output_padding=1 must be below stride=1 or dilation=1"),
+    (lambda: tl.conv_transpose2d(X, W[:3], padding=9), "padding 9 leaves nothing of the result for X"),
+    (
+        lambda: tl.conv_transpose1d(X, W),
+        r"takes x \(batch, channels, length\), .* \(channels, out channels / groups, length",
+    ),
+    (lambda: tl.conv_input(X, W[:3], (9, 10), (1, 1), ((0, 0),) * 2, (1, 1), 1), r"\[8, 8\] of y; .* may be 10 × 10"),
+    (lambda: tl.conv_input(X, W[:3], (10,), (1, 1), ((0, 0),) * 2, (1, 1), 1), "size may be 10 × 10"),
+    (lambda: tl.conv_weight(X, X, (2, 2), (1, 1), ((0, 0),) * 2, (1, 1), 1), r"does not give the \[8, 8\] of y"),
 ]
 
 

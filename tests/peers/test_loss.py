@@ -80,6 +80,24 @@ def test_cross_entropy_of_probabilities(seed: int, shape: Any, smoothing: float,
 
 
 @few
+@given(seeds, shapes, smoothings, reductions, st.booleans())
+def test_class_weights(seed: int, shape: Any, smoothing: float, reduction: str, integers: bool) -> None:
+    rng = np.random.default_rng(seed)
+    axis = min(1, len(shape) - 1)
+    weight, z = rng.uniform(0.1, 3, shape[axis]), rng.normal(0, 3, shape)
+    labels: Any = rng.integers(0, shape[axis], tuple(np.delete(shape, axis))) if integers else rng.random(shape)
+    if integers:
+        labels = np.where((rng.random(labels.shape) < 0.3) & (labels != labels.flat[0]), -100, labels)
+    settings = {"label_smoothing": smoothing, "reduction": reduction}
+    weights, targets = torch.tensor(weight), torch.tensor(labels)
+    theirs = lambda z: F.cross_entropy(z, targets, weights, **settings)
+    assert_same(lambda z: tl.cross_entropy(z, labels, axis, weight=weight, **settings), theirs, [z])  # type: ignore[arg-type]
+    if integers:
+        theirs = lambda z: F.nll_loss(z, targets, weights, reduction=reduction)
+        assert_same(lambda z: tl.nll(z, labels, axis, reduction=reduction, weight=list(weight)), theirs, [z])
+
+
+@few
 @given(seeds, shapes, reductions)
 def test_nll(seed: int, shape: Any, reduction: str) -> None:
     rng = np.random.default_rng(seed)
@@ -111,6 +129,44 @@ def test_binary_cross_entropy_with_logits(seed: int, shape: Any, reduction: str)
     theirs = lambda z, y: F.binary_cross_entropy_with_logits(z, y, reduction=reduction)
     ours = lambda z, y: tl.binary_cross_entropy_with_logits(z, y, reduction)
     assert_same(ours, theirs, [rng.normal(0, 5, shape), rng.random(shape)])
+
+
+@few
+@given(seeds, shapes, reductions, st.booleans())
+def test_weights_of_positives(seed: int, shape: Any, reduction: str, hard: bool) -> None:
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, shape).astype(np.float64) if hard else rng.random(shape)
+    weight = rng.uniform(0.01, 100, shape[-1])
+    theirs = lambda z, y: F.binary_cross_entropy_with_logits(z, y, reduction=reduction, pos_weight=torch.tensor(weight))
+    ours = lambda z, y: tl.binary_cross_entropy_with_logits(z, y, reduction, pos_weight=weight)
+    assert_same(ours, theirs, [rng.normal(0, 5, shape), y], slack=10)
+
+
+@few
+@given(seeds, shapes, st.sampled_from([0.0, 0.5, 1.0, 3.0]), reductions)
+def test_smooth_l1(seed: int, shape: Any, beta: float, reduction: str) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(0, 2, shape), rng.normal(0, 2, shape)
+    theirs = lambda x, y: F.smooth_l1_loss(x, y, reduction=reduction, beta=beta)
+    assert_same(lambda x, y: tl.smooth_l1(x, y, beta, reduction), theirs, [x, y])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_infinite_logits_of_two_classes() -> None:
+    """0 for the label that the logit is sure of, ∞ for any other, and the gradient σ(z) − y: PyTorch's, where not NaN."""
+    z = np.array([np.inf] * 4 + [-np.inf] * 4)
+    y = np.array([0.0, 0.25, 0.75, 1.0] * 2)
+    logits, theirs = Tensor(z, requires_grad=True), torch.tensor(z, requires_grad=True)
+    losses = tl.sigmoid_cross_entropy(logits, y)
+    np.testing.assert_array_equal(losses.numpy(), [np.inf, np.inf, np.inf, 0, 0, np.inf, np.inf, np.inf])
+    (g,) = gradients(losses, [logits], np.ones(8))
+    np.testing.assert_array_equal(g.numpy(), np.where(z > 0, 1.0, 0.0) - y)
+    expected = F.binary_cross_entropy_with_logits(theirs, torch.tensor(y), reduction="none")
+    known = ~np.isnan(expected.detach().numpy())
+    np.testing.assert_array_equal(losses.numpy()[known], expected.detach().numpy()[known])
+    assert known.sum() == 3
+    (pulled,) = torch.autograd.grad(expected.sum(), [theirs])
+    np.testing.assert_array_equal(g.numpy(), pulled.numpy())
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -210,6 +266,20 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: tl.hinge(np.ones(2), np.array([0, 1])), ValueError, "−1 or 1; 2 y − 1"),
     (lambda: tl.kl_div(0.5, 0.5, reduction="batchmean"), ValueError, "axis of samples"),
     (lambda: tl.sigmoid_cross_entropy(np.ones(2), np.ones((2, 1))), ValueError, "shape of the logits"),
+    (lambda: tl.cross_entropy(np.ones((2, 3)), [0, 1], weight=[1.0, 2.0]), ValueError, r"shape \(3,\), one per class"),
+    (lambda: tl.nll(np.ones((2, 3)), [0, 1], weight=2.0), ValueError, r"nll: weight must have shape \(3,\)"),
+    (
+        lambda: tl.binary_cross_entropy_with_logits(np.ones(2), np.ones(2), pos_weight=0.0),
+        ValueError,
+        "pos_weight must be positive",
+    ),
+    (
+        lambda: tl.binary_cross_entropy_with_logits(np.ones(2), np.ones(2), pos_weight=np.ones(3)),
+        ValueError,
+        "broadcast",
+    ),
+    (lambda: tl.smooth_l1(np.ones(2), np.ones(3)), ValueError, "smooth_l1: .* differ in shape"),
+    (lambda: tl.smooth_l1(np.ones(2), np.ones(2), -1.0), ValueError, "beta must not be negative"),
 ]
 
 

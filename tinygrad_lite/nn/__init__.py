@@ -10,7 +10,16 @@ from . import activation, init
 from .activation import *  # noqa: F403 -- a table of them
 from .attention import MultiHeadAttention
 from .container import Sequential
-from .convolution import AvgPool2d, Conv1d, Conv2d, MaxPool2d
+from .convolution import (
+    AvgPool1d,
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    MaxPool1d,
+    MaxPool2d,
+)
 from .dropout import Dropout
 from .embedding import Embedding
 from .flatten import Flatten
@@ -19,8 +28,9 @@ from .module import Buffer, Module, Parameter
 from .normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 
 __all__ = [
-    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Buffer", "Conv1d", "Conv2d", "Dropout", "Embedding", "Flatten", "LayerNorm",
-    "Linear", "MaxPool2d", "Module", "MultiHeadAttention", "Parameter", "Sequential", "init",
+    "AvgPool1d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Buffer", "Conv1d", "Conv2d", "ConvTranspose1d",
+    "ConvTranspose2d", "Dropout", "Embedding", "Flatten", "LayerNorm", "Linear", "MaxPool1d", "MaxPool2d", "Module",
+    "MultiHeadAttention", "Parameter", "Sequential", "init",
 ]  # fmt: skip
 __all__ += activation.__all__
 

@@ -55,11 +55,14 @@ def _activation(name: str, function: Callable[..., Any]) -> type[Activation]:
 CELU = _activation("CELU", ops.celu)
 ELU = _activation("ELU", ops.elu)
 GELU = _activation("GELU", ops.gelu)
+Hardsigmoid = _activation("Hardsigmoid", ops.hardsigmoid)
+Hardswish = _activation("Hardswish", ops.hardswish)
 Hardtanh = _activation("Hardtanh", ops.hardtanh)
 LeakyReLU = _activation("LeakyReLU", ops.leaky_relu)
 LogSigmoid = _activation("LogSigmoid", ops.logsigmoid)
 LogSoftmax = _activation("LogSoftmax", ops.log_softmax)
 Mish = _activation("Mish", ops.mish)
+QuickGELU = _activation("QuickGELU", ops.quick_gelu)
 ReLU = _activation("ReLU", ops.relu)
 ReLU6 = _activation("ReLU6", ops.relu6)
 SELU = _activation("SELU", ops.selu)
@@ -71,6 +74,6 @@ Softsign = _activation("Softsign", ops.softsign)
 Tanh = _activation("Tanh", ops.tanh)
 
 __all__ = [
-    "CELU", "ELU", "GELU", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "ReLU", "ReLU6", "SELU", "SiLU",
-    "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
+    "CELU", "ELU", "GELU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish",
+    "QuickGELU", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
 ]  # fmt: skip

@@ -15,11 +15,13 @@ from ..tensor import ArrayLike, Tensor
 from .functions import abs, exp, floating, gaussian, logistic, masked, normal_cdf, relu, sigmoid, square, step, tanh
 
 __all__ = [
-    "celu", "elu", "gelu", "hardtanh", "leaky_relu", "logsigmoid", "mish", "relu6", "selu", "silu", "softplus", "softsign",
+    "celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish", "quick_gelu", "relu6",
+    "selu", "silu", "softplus", "softsign",
 ]  # fmt: skip
 
 # The fixed point of mean and variance under selu (Klambauer et al., 2017, eq. 14).
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+QUICK = 1.702  # the slope with which σ is nearest to the distribution function of the standard normal
 
 # --- with a corner ----------------------------------------------------------------------------------------------------
 
@@ -85,6 +87,39 @@ def relu6(x: ArrayLike) -> Any:
     Tensor([0., 2., 6.], dtype=float32)
     """
     return np.clip(x, 0, 6)
+
+
+@op(
+    lambda g, _out, x: _inside(g, x, -3, 3) / 6,
+    text="hardsigmoid({0})",
+    latex=r"\mathrm{{hardsigmoid}}({0})",
+    kink=lambda x: _nearer(x, -3, 3),
+    convention="the derivative at ±3 is 0",
+)
+def hardsigmoid(x: ArrayLike) -> Any:
+    """Return min(max(x / 6 + ½, 0), 1), a sigmoid of three lines; the derivative at ±3 is 0 (Courbariaux et al., 2015).
+
+    >>> hardsigmoid(Tensor([-4.0, 0.0, 1.5]))
+    Tensor([0.  , 0.5 , 0.75], dtype=float32)
+    """
+    return np.clip(floating(x) + 3, 0, 6) / 6
+
+
+@op(
+    lambda g, _out, x: g * hardsigmoid(x) + _inside(g * x, x, -3, 3) / 6,
+    text="hardswish({0})",
+    latex=r"\mathrm{{hardswish}}({0})",
+    kink=lambda x: _nearer(x, -3, 3),
+    convention="the derivative at −3 is 0, and at 3 it is 1",
+)
+def hardswish(x: ArrayLike) -> Any:
+    """Return x hardsigmoid(x); the derivative at −3 is 0, and at 3 it is 1 (Howard et al., 2019, MobileNetV3).
+
+    >>> hardswish(Tensor([-4.0, 1.0, 4.0])).numpy().round(3)
+    array([-0.   ,  0.667,  4.   ], dtype=float32)
+    """
+    x = floating(x)
+    return np.maximum(x, -3) * (np.clip(x + 3, 0, 6) / 6)  # not −∞ times 0
 
 
 # --- exponential below 0 ----------------------------------------------------------------------------------------------
@@ -196,13 +231,14 @@ def gelu(x: ArrayLike, approximate: str = "none") -> Any:
     return x * cdf, cdf
 
 
-def _silu(g: Any, _out: Any, x: Any, saved: Any) -> Any:
-    """d(x σ(x))/dx = σ(x) (1 + x (1 − σ(x)))."""
-    s = saved if saved is not None else sigmoid(x)
-    return g * (s * (1 + x * (1 - s)))
+def _swish(g: Any, x: Any, slope: float, saved: Any) -> Any:
+    """d(x σ(u))/dx = σ(u) (1 + u (1 − σ(u))), where u = slope · x."""
+    u = slope * x if slope != 1 else x
+    s = saved if saved is not None else sigmoid(u)
+    return g * (s * (1 + u * (1 - s)))
 
 
-@op(_silu, text="SiLU({0})", latex=r"\mathrm{{SiLU}}({0})", saves=True)
+@op(lambda g, _out, x, saved: _swish(g, x, 1, saved), text="SiLU({0})", latex=r"\mathrm{{SiLU}}({0})", saves=True)
 def silu(x: ArrayLike) -> Any:
     """Return x σ(x), also known as swish (Elfwing et al., 2018).
 
@@ -211,6 +247,23 @@ def silu(x: ArrayLike) -> Any:
     """
     x = floating(x)
     s = logistic(x)
+    return x * s, s
+
+
+@op(
+    lambda g, _out, x, saved: _swish(g, x, QUICK, saved),
+    text="QuickGELU({0})",
+    latex=r"\mathrm{{QuickGELU}}({0})",
+    saves=True,
+)
+def quick_gelu(x: ArrayLike) -> Any:
+    """Return x σ(1.702 x), which is close to gelu (Hendrycks, Gimpel, 2016).
+
+    >>> quick_gelu(Tensor([-1.0, 0.0, 1.0])).numpy().round(3)
+    array([-0.154,  0.   ,  0.846], dtype=float32)
+    """
+    x = floating(x)
+    s = logistic(QUICK * x)
     return x * s, s
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,14 +19,18 @@ from ..tensor import ArrayLike, describe
 from .elementwise import astype
 from .functions import masked
 from .indexing import scatter
-from .shape import reshape
+from .shape import pad, reshape
 
-__all__ = ["avg_pool2d", "conv", "conv1d", "conv2d", "conv_input", "conv_weight", "max_pool2d"]
+__all__ = [
+    "avg_pool1d", "avg_pool2d", "conv", "conv1d", "conv2d", "conv_input", "conv_transpose1d", "conv_transpose2d",
+    "conv_weight", "max_pool", "max_pool1d", "max_pool2d",
+]  # fmt: skip
 
 Sizes: TypeAlias = int | Sequence[int]  # one for all axes, or one per axis
 Axes: TypeAlias = tuple[int, ...]  # one per axis
 Padding: TypeAlias = tuple[tuple[int, int], ...]  # zeros before and after, per axis
 
+AXES = ("length", "height, width")  # what lies along one axis, and along two
 STRIP = 2**19  # elements of the windows that are copied at a time
 
 # --- convolution: three ops, the rules of each are the other two ------------------------------------------------------
@@ -37,6 +41,31 @@ def _places(kernel: Axes, out: Axes, stride: Axes, dilation: Axes) -> Iterator[t
     for offset in np.ndindex(*kernel):
         along = zip(offset, out, stride, dilation, strict=True)
         yield offset, tuple(slice(i * d, i * d + (n - 1) * s + 1, s) for i, n, s, d in along)
+
+
+def _spans(kernel: Sequence[int], dilation: Axes) -> Axes:
+    """Return over how many elements a kernel reaches along each axis."""
+    return tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+
+
+def _positions(size: Sequence[int], spans: Axes, stride: Axes, padding: Padding) -> Axes:
+    """Return how many windows fit along each axis."""
+    along = zip(size, spans, stride, padding, strict=True)
+    return tuple((n + low + high - span) // s + 1 for n, span, s, (low, high) in along)
+
+
+def _check_size(y: Any, size: Axes, spans: Axes, stride: Axes, padding: Padding) -> None:
+    """Refuse a size whose convolution has not the size of y."""
+    out = y.shape[2:]
+    if len(size) == len(out) and min(size, default=0) >= 0 and _positions(size, spans, stride, padding) == out:
+        return
+    along = zip(out, spans, stride, padding, strict=True)
+    least = [(m - 1) * s + span - low - high for m, span, s, (low, high) in along]
+    fits = [f"{n} to {n + s - 1}" if s > 1 else f"{n}" for n, s in zip(least, stride, strict=True)]
+    raise ValueError(
+        f"a convolution over size {size} does not give the {list(out)} of y; with this kernel, stride, padding and dilation "
+        f"size may be {' × '.join(fits)}"
+    )
 
 
 def _inside(size: Sequence[int], padding: Padding) -> tuple[slice, ...]:
@@ -55,7 +84,7 @@ def _windows(x: Any, kernel: Axes, stride: Axes, padding: Padding, dilation: Axe
     """Return a view of all windows: channels × kernel × positions × batch."""
     n = len(kernel)
     x = _padded(np.moveaxis(x, 0, -1), ((0, 0), *padding, (0, 0)), 0, "C")
-    spans = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+    spans = _spans(kernel, dilation)
     steps = [slice(None, None, step) for step in (1, *stride, 1, *dilation)]
     windows = sliding_window_view(x, spans, axis=tuple(range(1, n + 1)))[tuple(steps)]  # channels, out, batch, kernel
     return windows.transpose(0, *range(n + 2, 2 * n + 2), *range(1, n + 2))
@@ -134,11 +163,13 @@ def conv_input(
     """Return x(j) = Σₖ y(j − k) w(k): the gradient of `conv` with respect to x, from that with respect to its result, y.
 
     Known as transposed convolution; `size` is the shape of x without batch and channels.
+    Raises ValueError for a size whose convolution has not the size of y.
 
     >>> conv_input(Tensor([[[1.0, 2.0]]]), Tensor([[[-1.0, 1.0]]]), (3,), (1,), ((0, 0),), (1,), 1)
     Tensor([[[-1., -1.,  2.]]], dtype=float32)
     """
     kernel, out, channels = w.shape[2:], (*y.shape[2:], y.shape[0]), w.shape[1] * groups
+    _check_size(y, size, _spans(kernel, dilation), stride, padding)
     padded = [n + low + high for n, (low, high) in zip(size, padding, strict=True)]
     x = np.zeros((channels, *padded, y.shape[0]), np.result_type(y, w))
     matrices, rows = _matrices(w, groups).swapaxes(1, 2), _rows(y, groups)
@@ -165,9 +196,12 @@ def conv_weight(
 ) -> Any:
     """Return w(k) = Σᵢ x(i + k) y(i): the gradient of `conv` with respect to w, from that with respect to its result, y.
 
+    Raises ValueError where the convolution of x with such a kernel has not the size of y.
+
     >>> conv_weight(Tensor([[[1.0, 2.0, 4.0]]]), Tensor([[[1.0, 1.0]]]), (2,), (1,), ((0, 0),), (1,), 1)
     Tensor([[[3., 6.]]], dtype=float32)
     """
+    _check_size(y, x.shape[2:], _spans(kernel, dilation), stride, padding)
     windows, rows = _windows(x, kernel, stride, padding, dilation), _rows(y, groups)
     products = _columns(windows, windows.shape[1 - x.ndim :], groups)
     w: Any = sum(_product(rows[:, :, part], columns.swapaxes(1, 2)) for part, columns in products)
@@ -210,40 +244,125 @@ def conv2d(
     return _convolved(2, x, weight, bias, stride, padding, dilation, groups)
 
 
+@composed(inputs=2)
+def conv_transpose1d(
+    x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Sizes = 1, padding: Sizes = 0,
+    output_padding: Sizes = 0, groups: int = 1, dilation: Sizes = 1,
+) -> Any:  # fmt: skip
+    """Return the transposed convolution of sequences: the gradient of `conv1d` with respect to its input, as an op.
+
+    x is (batch, channels, length), or one sample without the batch; weight is (channels, out channels / groups, k), bias
+    (out channels,).  The result has the length (length − 1) stride − 2 padding + (k − 1) dilation + 1 + output_padding:
+    `conv1d` with these settings gives the length of x for each output_padding below the stride.
+    Raises ValueError where the shapes do not fit, and for an output_padding that is neither below stride nor dilation.
+    Source: Dumoulin, Visin (2016), A guide to convolution arithmetic for deep learning, § 4.
+
+    >>> conv_transpose1d(Tensor([[1.0, 2.0]]), Tensor([[[1.0, 1.0]]]), stride=2, output_padding=1)
+    Tensor([[1., 1., 2., 2., 0.]], dtype=float32)
+    """
+    return _transposed(1, x, weight, bias, stride, padding, output_padding, dilation, groups)
+
+
+@composed(inputs=2)
+def conv_transpose2d(
+    x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Sizes = 1, padding: Sizes = 0,
+    output_padding: Sizes = 0, groups: int = 1, dilation: Sizes = 1,
+) -> Any:  # fmt: skip
+    """Return the transposed convolution of pictures: the gradient of `conv2d` with respect to its input, as an op.
+
+    x is (batch, channels, height, width), or one sample without the batch; weight is (channels, out channels / groups,
+    k, l), bias (out channels,).  Settings are integers or one per axis; sizes and errors are as in `conv_transpose1d`.
+
+    >>> conv_transpose2d(Tensor([[[1.0, 2.0]]]), Tensor([[[[1.0], [1.0]]]]), bias=Tensor([0.5]))
+    Tensor([[[1.5, 2.5],
+             [1.5, 2.5]]], dtype=float32)
+    """
+    return _transposed(2, x, weight, bias, stride, padding, output_padding, dilation, groups)
+
+
 def _convolved(n: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """Check the arguments of conv1d or conv2d, and convolve over n axes."""
     name = f"conv{n}d"
-    if np.ndim(weight) != n + 2 or np.ndim(x) not in (n + 1, n + 2):
-        axes = ("length", "height, width")[n - 1]
-        raise ValueError(
-            f"{name} takes x (batch, channels, {axes}), or without the batch, and weight "
-            f"(out channels, channels / groups, {axes}), not {describe(x)} and {describe(weight)}"
-        )
+    _check_axes(name, n, x, weight, "out channels, channels / groups")
     if x.ndim == n + 1:
         y = _convolved(n, reshape(x, (1, *x.shape)), weight, bias, stride, padding, dilation, groups)
         return reshape(y, y.shape[1:])
     strides, dilations = _per_axis("stride", stride, n, 1), _per_axis("dilation", dilation, n, 1)
-    spans = [(k - 1) * d for k, d in zip(weight.shape[2:], dilations, strict=True)]
+    spans = _spans(weight.shape[2:], dilations)
     if padding == "same":
         if max(strides) > 1:
             raise ValueError(f'{name}: padding="same" needs stride 1, not {stride}')
-        around: Padding = tuple((span // 2, span - span // 2) for span in spans)
+        around: Padding = tuple(((span - 1) // 2, span // 2) for span in spans)
     else:
         around = tuple((p, p) for p in _per_axis("padding", 0 if padding == "valid" else padding, n, 0))
-    channels, outs = x.shape[1], weight.shape[0]
+    _check_channels(name, x, weight, bias, groups, weight.shape[1] * groups, weight.shape[0])
+    _check_fit(name, x, weight.shape[2:], spans, around)
+    y = conv(x, weight, stride=strides, padding=around, dilation=dilations, groups=groups)
+    return _biased(y, bias, n)
+
+
+def _transposed(
+    n: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any, dilation: Any, groups: int
+) -> Any:
+    """Check the arguments of conv_transpose1d or conv_transpose2d, and take `conv_input` over n axes."""
+    name = f"conv_transpose{n}d"
+    _check_axes(name, n, x, weight, "channels, out channels / groups")
+    if x.ndim == n + 1:
+        whole = reshape(x, (1, *x.shape))
+        y = _transposed(n, whole, weight, bias, stride, padding, output_padding, dilation, groups)
+        return reshape(y, y.shape[1:])
+    strides, dilations = _per_axis("stride", stride, n, 1), _per_axis("dilation", dilation, n, 1)
+    pads, extra = _per_axis("padding", padding, n, 0), _per_axis("output_padding", output_padding, n, 0)
+    if any(e >= max(s, d) for e, s, d in zip(extra, strides, dilations, strict=True)):
+        raise ValueError(
+            f"{name}: output_padding={output_padding} must be below stride={stride} or dilation={dilation}"
+        )
+    _check_channels(name, x, weight, bias, groups, weight.shape[0], weight.shape[1] * groups)
+    along = zip(x.shape[2:], _spans(weight.shape[2:], dilations), strides, pads, extra, strict=True)
+    size = tuple((m - 1) * s + span - 2 * p + e for m, span, s, p, e in along)
+    if min(size) < 1:
+        raise ValueError(
+            f"{name}: padding {padding} leaves nothing of the result for {describe(x)}: its size is {list(size)}"
+        )
+    # Whole strides of output_padding are no part of a convolution's input: less is cut off at the end, then zeros follow.
+    beyond = tuple(e - e % s for e, s in zip(extra, strides, strict=True))
+    around = tuple((p, max(p - b, 0)) for p, b in zip(pads, beyond, strict=True))
+    zeros = tuple(max(b - p, 0) for p, b in zip(pads, beyond, strict=True))
+    inner = tuple(total - z for total, z in zip(size, zeros, strict=True))
+    y = conv_input(x, weight, inner, stride=strides, padding=around, dilation=dilations, groups=groups)
+    if any(zeros):
+        y = pad(y, [(0, 0), (0, 0), *((0, z) for z in zeros)])
+    return _biased(y, bias, n)
+
+
+def _check_axes(name: str, n: int, x: Any, weight: Any, channels: str) -> None:
+    """Refuse operands with another number of axes."""
+    if np.ndim(weight) != n + 2 or np.ndim(x) not in (n + 1, n + 2):
+        axes = AXES[n - 1]
+        raise ValueError(
+            f"{name} takes x (batch, channels, {axes}), or without the batch, and weight "
+            f"({channels}, {axes}), not {describe(x)} and {describe(weight)}"
+        )
+
+
+def _check_channels(name: str, x: Any, weight: Any, bias: Any, groups: int, takes: int, outs: int) -> None:
+    """Refuse groups that do not divide the channels, and a weight or a bias for other channels."""
+    channels = x.shape[1]
     if not isinstance(groups, int) or groups < 1 or channels % groups or outs % groups:
         raise ValueError(
             f"{name}: groups={groups} must divide the {channels} channels of {describe(x)} "
             f"and the {outs} out channels of {describe(weight)}"
         )
-    if channels != weight.shape[1] * groups:
-        takes = f"{weight.shape[1]} × groups={groups}" if groups > 1 else weight.shape[1]
-        raise ValueError(f"{name}: {describe(x)} has {channels} channels, but {describe(weight)} takes {takes}")
+    if channels != takes:
+        number = f"{takes // groups} × groups={groups}" if groups > 1 else takes
+        raise ValueError(f"{name}: {describe(x)} has {channels} channels, but {describe(weight)} takes {number}")
     if bias is not None and np.shape(bias) != (outs,):
         raise ValueError(f"{name}: bias must have shape ({outs},), one per out channel, not {describe(bias)}")
-    _check_fit(name, x, weight.shape[2:], spans, around)
-    y = conv(x, weight, stride=strides, padding=around, dilation=dilations, groups=groups)
-    return y if bias is None else y + reshape(bias, (outs,) + (1,) * n)
+
+
+def _biased(y: Any, bias: Any, n: int) -> Any:
+    """Add a number per channel."""
+    return y if bias is None else y + reshape(bias, (-1,) + (1,) * n)
 
 
 def _per_axis(name: str, given: Any, n: int, least: int) -> Axes:
@@ -258,9 +377,8 @@ def _per_axis(name: str, given: Any, n: int, least: int) -> Axes:
 def _check_fit(name: str, x: Any, kernel: Sequence[int], spans: Sequence[int], padding: Padding) -> None:
     """Refuse a kernel without elements, and one that is larger than the padded input."""
     room = [n + low + high for n, (low, high) in zip(x.shape[-len(kernel) :], padding, strict=True)]
-    if min(kernel) < 1 or any(span >= n for span, n in zip(spans, room, strict=True)):
-        spread = [span + 1 for span in spans]
-        reach = f", which reaches over {spread} with dilation," if spread != list(kernel) else ""
+    if min(kernel) < 1 or any(span > n for span, n in zip(spans, room, strict=True)):
+        reach = f", which reaches over {list(spans)} with dilation," if list(spans) != list(kernel) else ""
         raise ValueError(
             f"{name}: a kernel of {list(kernel)}{reach} does not fit into {describe(x)}, {room} with its padding"
         )
@@ -269,86 +387,145 @@ def _check_fit(name: str, x: Any, kernel: Sequence[int], spans: Sequence[int], p
 # --- pooling ----------------------------------------------------------------------------------------------------------
 
 
-def _pooling(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any) -> tuple[Axes, Axes, Padding]:
-    """Check the arguments of a pooling, and return kernel, stride and padding per axis."""
-    if np.ndim(x) not in (3, 4):
-        raise ValueError(f"{name} takes x (batch, channels, height, width), or without the batch, not {describe(x)}")
-    kernel = _per_axis("kernel_size", kernel_size, 2, 1)
-    pads = _per_axis("padding", padding, 2, 0)
+class Pooling(NamedTuple):
+    """The settings of a pooling, one per axis."""
+
+    kernel: Axes
+    stride: Axes
+    padding: Padding
+    dilation: Axes
+
+
+def _pooling(n: int, name: str, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1) -> Pooling:
+    """Check the arguments of a pooling over n axes, and return its settings."""
+    if np.ndim(x) not in (n + 1, n + 2):
+        raise ValueError(f"{name} takes x (batch, channels, {AXES[n - 1]}), or without the batch, not {describe(x)}")
+    kernel, dilations = _per_axis("kernel_size", kernel_size, n, 1), _per_axis("dilation", dilation, n, 1)
+    pads = _per_axis("padding", padding, n, 0)
     if any(2 * p > k for p, k in zip(pads, kernel, strict=True)):
         raise ValueError(f"{name}: padding {padding} must be at most half of kernel_size {kernel_size}")
     around = tuple((p, p) for p in pads)
-    _check_fit(name, x, kernel, [k - 1 for k in kernel], around)
-    return kernel, kernel if stride is None else _per_axis("stride", stride, 2, 1), around
+    _check_fit(name, x, kernel, _spans(kernel, dilations), around)
+    return Pooling(kernel, kernel if stride is None else _per_axis("stride", stride, n, 1), around, dilations)
 
 
-def _parts(x: Any, kernel: Axes, stride: Axes, padding: Padding) -> list[Any]:
+def _parts(x: Any, kernel: Axes, stride: Axes, padding: Padding, dilation: Axes) -> list[Any]:
     """Return, for each offset in the kernel, the elements that the windows have there; in the padding lies −∞."""
     lowest = -np.inf if x.dtype.kind == "f" else 0 if x.dtype.kind == "b" else np.iinfo(x.dtype).min
-    x = _padded(x, ((0, 0),) * (x.ndim - 2) + padding, lowest, "K")
-    out = tuple((n - k) // s + 1 for n, k, s in zip(x.shape[-2:], kernel, stride, strict=True))
-    return [x[(..., *place)] for _, place in _places(kernel, out, stride, (1, 1))]
+    size = x.shape[-len(kernel) :]
+    x = _padded(x, ((0, 0),) * (x.ndim - len(kernel)) + padding, lowest, "K")
+    out = _positions(size, _spans(kernel, dilation), stride, padding)
+    return [x[(..., *place)] for _, place in _places(kernel, out, stride, dilation)]
 
 
-def _maxima(x: Any, kernel: Axes, stride: Axes, padding: Padding) -> tuple[Any, Any]:
+def _first_inside(size: Axes, out: Axes, stride: Axes, padding: Padding, dilation: Axes) -> list[Any]:
+    """Return, per axis, the first offset in the kernel at which each window has an element that is no padding."""
+    firsts = []
+    for n, m, s, (low, _), d in zip(size, out, stride, padding, dilation, strict=True):
+        start = s * np.arange(m) - low
+        first = np.maximum(0, -(start // d))
+        if np.any(start + first * d >= n):
+            raise ValueError(f"a window would have nothing but padding: dilation {d} leaps over the {n} elements of x")
+        firsts.append(first)
+    return firsts
+
+
+def _maxima(x: Any, kernel: Axes, stride: Axes, padding: Padding, dilation: Axes) -> tuple[Any, Any]:
     """Return the maximum of each window, and the number of the offset in the kernel where it lies first."""
-    first, *others = _parts(x, kernel, stride, padding)
-    best = first.copy(order="K")
+    first, *others = _parts(x, kernel, stride, padding, dilation)
+    best, n = first.copy(order="K"), len(kernel)
     # What lies in the padding is never larger: begin with the first offset outside of it.
-    starts = zip(padding, stride, best.shape[-2:], strict=True)
-    rows, columns = (np.maximum(0, low - s * np.arange(n)) for (low, _), s, n in starts)
+    starts = _first_inside(x.shape[-n:], best.shape[-n:], stride, padding, dilation)
     number = np.min_scalar_type(prod(kernel)).type
     at = np.empty_like(best, dtype=number)
-    at[...] = rows[:, None] * kernel[1] + columns
+    at[...] = np.ravel_multi_index(np.ix_(*starts), kernel)
     for k, part in enumerate(others, 1):
         np.maximum(at, (part > best) * number(k), out=at)  # k only grows; five times as fast as at[part > best] = k
         np.maximum(best, part, out=best)
     return best, at
 
 
-def _to_first(g: Any, _out: Any, x: Any, kernel_size: Any, stride: Any, padding: Any, saved: Any) -> Any:
+def _to_first(
+    g: Any, _out: Any, x: Any, kernel: Axes, stride: Axes, padding: Padding, dilation: Axes, saved: Any
+) -> Any:
     """Give g to the first maximum of each window."""
-    kernel, steps, pads = _pooling("max_pool2d", x, kernel_size, stride, padding)
+    n = len(kernel)
     if saved is None:  # on tensors: one scatter, whose derivative is known
-        _, at = _maxima(x.numpy(), kernel, steps, pads)
-        starts = (s * np.arange(n) - low for s, n, (low, _) in zip(steps, g.shape[-2:], pads, strict=True))
-        rows, columns = (start + i for start, i in zip(np.ix_(*starts), np.divmod(at, kernel[1]), strict=True))
-        lead = np.ogrid[(*map(slice, x.shape[:-2]), slice(1), slice(1))][:-2]
-        return scatter(g, (*lead, rows, columns), x.shape)
-    padded = [n + low + high for n, (low, high) in zip(x.shape[-2:], pads, strict=True)]
-    out: Any = np.zeros_like(x, shape=(*x.shape[:-2], *padded))
+        _, at = _maxima(x.numpy(), kernel, stride, padding, dilation)
+        starts = (s * np.arange(m) - low for s, m, (low, _) in zip(stride, g.shape[-n:], padding, strict=True))
+        along = zip(np.ix_(*starts), np.unravel_index(at, kernel), dilation, strict=True)
+        lead = np.ogrid[(*map(slice, x.shape[:-n]), *(slice(1),) * n)][:-n]
+        return scatter(g, (*lead, *(start + i * d for start, i, d in along)), x.shape)
+    padded = [size + low + high for size, (low, high) in zip(x.shape[-n:], padding, strict=True)]
+    out: Any = np.zeros_like(x, shape=(*x.shape[:-n], *padded))
     share = np.empty_like(saved, dtype=g.dtype)
     share[...] = g  # in the order of x in memory: what follows is then four times as fast
-    for k, (_, place) in enumerate(_places(kernel, g.shape[-2:], steps, (1, 1))):
+    for k, (_, place) in enumerate(_places(kernel, g.shape[-n:], stride, dilation)):
         out[(..., *place)] += masked(share, saved == k)
-    return out[(..., *_inside(x.shape[-2:], pads))]
+    return out[(..., *_inside(x.shape[-n:], padding))]
 
 
-def _lead(x: Any, kernel_size: Any, stride: Any, padding: Any) -> Any:
+def _lead(x: Any, kernel: Axes, stride: Axes, padding: Padding, dilation: Axes) -> Any:
     """Return how far the maximum of each window is ahead of the runner-up."""
-    parts = np.sort(_parts(x, *_pooling("max_pool2d", x, kernel_size, stride, padding)), axis=0)
+    parts = np.sort(_parts(x, kernel, stride, padding, dilation), axis=0)
     return parts[-1] - parts[-2] if len(parts) > 1 else np.ones_like(x)
 
 
-@op(
-    _to_first,
-    text="maxpool({0})",
-    latex=r"\mathrm{{maxpool}}({0})",
-    kink=_lead,
-    convention="at a tie the first maximum of a window, in row-major order, gets the gradient, as in PyTorch",
-    saves=True,
-)
-def max_pool2d(x: ArrayLike, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> Any:
+FIRST = "at a tie the first maximum of a window, in row-major order, gets the gradient, as in PyTorch"
+
+
+@op(_to_first, text="maxpool({0})", latex=r"\mathrm{{maxpool}}({0})", kink=_lead, convention=FIRST, saves=True)
+def max_pool(x: ArrayLike, kernel: Axes, stride: Axes, padding: Padding, dilation: Axes) -> Any:
+    """Return the maximum of each window of x, (batch, channels, …) or one sample without the batch, over any axes.
+
+    What `max_pool1d` and `max_pool2d` are made of; `padding` is a pair per axis, and never wins.
+
+    >>> max_pool(Tensor([[1.0, 3.0, 2.0, 0.0]]), kernel=(2,), stride=(2,), padding=((0, 0),), dilation=(1,))
+    Tensor([[3., 2.]], dtype=float32)
+    """
+    return _maxima(x, kernel, stride, padding, dilation)
+
+
+@composed(kink=lambda x, *given, **named: _lead(x, *_pooling(1, "max_pool1d", x, *given, **named)), convention=FIRST)
+def max_pool1d(
+    x: ArrayLike, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, dilation: Sizes = 1
+) -> Any:
+    """Return the maximum of each window of x, (batch, channels, length) or one sample without the batch.
+
+    Settings and errors are as in `max_pool2d`.
+
+    >>> max_pool1d(Tensor([[1.0, 2.0, 5.0, 0.0, 3.0]]), 2, stride=1, dilation=2)
+    Tensor([[5., 2., 5.]], dtype=float32)
+    """
+    return max_pool(x, *_pooling(1, "max_pool1d", x, kernel_size, stride, padding, dilation))
+
+
+@composed(kink=lambda x, *given, **named: _lead(x, *_pooling(2, "max_pool2d", x, *given, **named)), convention=FIRST)
+def max_pool2d(
+    x: ArrayLike, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, dilation: Sizes = 1
+) -> Any:
     """Return the maximum of each window of x, (batch, channels, height, width) or one sample without the batch.
 
-    `stride` is `kernel_size` where none is given.  Padding, at most half of the kernel, never wins; windows that would reach
-    over the end are left out.  At a tie the first maximum gets the gradient.
-    Raises ValueError where the window does not fit.
+    `stride` is `kernel_size` where none is given; the elements of a window lie `dilation` apart.  Padding, at most half of
+    the kernel, never wins; windows that would reach over the end are left out.  A tie goes to the first maximum.
+    Raises ValueError where the window does not fit, and where one would have nothing but padding.
 
     >>> max_pool2d(Tensor([[[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 0.0, 6.0]]]), 2)
     Tensor([[[4., 6.]]], dtype=float32)
     """
-    return _maxima(x, *_pooling("max_pool2d", x, kernel_size, stride, padding))
+    return max_pool(x, *_pooling(2, "max_pool2d", x, kernel_size, stride, padding, dilation))
+
+
+@composed()
+def avg_pool1d(x: ArrayLike, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> Any:
+    """Return the mean of each window of x, (batch, channels, length) or one sample without the batch.
+
+    Settings and errors are as in `avg_pool2d`.
+
+    >>> avg_pool1d(Tensor([[1.0, 2.0, 5.0, 0.0]]), 2)
+    Tensor([[1.5, 2.5]], dtype=float32)
+    """
+    return _averaged(1, x, kernel_size, stride, padding)
 
 
 @composed()
@@ -362,7 +539,13 @@ def avg_pool2d(x: ArrayLike, kernel_size: Sizes, stride: Sizes | None = None, pa
     >>> avg_pool2d(Tensor([[[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 0.0, 6.0]]]), 2)
     Tensor([[[2.5 , 2.75]]], dtype=float32)
     """
-    kernel, strides, _ = _pooling("avg_pool2d", x, kernel_size, stride, padding)
+    return _averaged(2, x, kernel_size, stride, padding)
+
+
+def _averaged(n: int, x: Any, kernel_size: Any, stride: Any, padding: Any) -> Any:
+    """Check the arguments of avg_pool1d or avg_pool2d, and convolve each channel with equal weights."""
+    windows = _pooling(n, f"avg_pool{n}d", x, kernel_size, stride, padding)
     x = x if x.dtype.kind == "f" else astype(x, np.float64)
-    weight = np.full((x.shape[-3], 1, *kernel), 1 / prod(kernel), x.dtype)
-    return conv2d(x, weight, stride=strides, padding=padding, groups=x.shape[-3])
+    channels = x.shape[-n - 1]
+    weight = np.full((channels, 1, *windows.kernel), 1 / prod(windows.kernel), x.dtype)
+    return _convolved(n, x, weight, None, windows.stride, padding, 1, channels)

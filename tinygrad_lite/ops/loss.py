@@ -13,15 +13,15 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..op import composed, op
 from ..tensor import ArrayLike, Tensor, describe
-from .elementwise import as_floats, clip, where
+from .elementwise import as_floats, astype, clip, where
 from .functions import abs, exp, log, relu, sigmoid
-from .indexing import gather, one_hot
+from .indexing import gather, one_hot, take
 from .reduction import kept, log_softmax, mean, softmax, sum
-from .shape import reshape, squeeze
+from .shape import broadcast_to, moveaxis, reshape, squeeze
 
 __all__ = [
     "binary_cross_entropy_with_logits", "cross_entropy", "hinge", "huber", "kl_div", "l1", "mse", "nll",
-    "sigmoid_cross_entropy", "softmax_cross_entropy",
+    "sigmoid_cross_entropy", "smooth_l1", "softmax_cross_entropy",
 ]  # fmt: skip
 
 # --- classes ----------------------------------------------------------------------------------------------------------
@@ -100,12 +100,14 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     ignore_index: int = -100,
     reduction: str = "mean",
+    weight: ArrayLike | None = None,
 ) -> Any:
     """Return the mean of −Σ y log softmax(z) over the samples; where columns are samples, `axis=0`.
 
     `labels` are integers in the shape of the logits without `axis`, or one-hot or probabilities in the shape of the logits.
     A sample whose integer label is `ignore_index` does not count.  `label_smoothing` gives that share of each label to all
-    classes evenly (Szegedy et al. (2016), Rethinking the Inception architecture, § 7).
+    classes evenly (Szegedy et al. (2016), Rethinking the Inception architecture, § 7).  `weight`, one number per class, is
+    multiplied by the loss of its class; the mean of integer labels is then weighted by theirs, as in PyTorch.
     Raises ValueError where the shapes do not fit and IndexError for an integer that is no class.
 
     >>> cross_entropy(Tensor([[0.0, 0.0], [5.0, 0.0]]), np.array([0, 1])).numpy().round(3)
@@ -115,11 +117,13 @@ def cross_entropy(
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], but is {label_smoothing}")
-    counts = None
+    weight = _of_classes("cross_entropy", weight, logits, axis)
+    counts = shares = None
     if np.shape(labels) != np.shape(logits):
         labels, counts = _without(labels, ignore_index)
-        if label_smoothing:
+        if label_smoothing or weight is not None:
             _check_classes(logits, labels.numpy(), axis)
+            shares = None if weight is None else take(weight, labels.numpy())
             labels = one_hot(labels, logits.shape[axis], axis, logits.dtype)
     elif ignore_index >= 0:
         raise ValueError(f"cross_entropy: ignore_index={ignore_index} needs integer labels, not one weight per class")
@@ -127,7 +131,10 @@ def cross_entropy(
         labels = as_floats(labels, logits.dtype)
     if label_smoothing:
         labels = (1 - label_smoothing) * labels + label_smoothing / logits.shape[axis]
-    return _reduced("cross_entropy", softmax_cross_entropy(logits, labels, axis=axis), reduction, counts)
+    if weight is not None:
+        labels = labels * moveaxis(reshape(weight, (1,) * (logits.ndim - 1) + (-1,)), -1, axis)
+    losses = softmax_cross_entropy(logits, labels, axis=axis)
+    return _reduced("cross_entropy", losses, reduction, counts, shares)
 
 
 @composed(inputs=2)
@@ -137,18 +144,32 @@ def nll(
     axis: int = -1,
     ignore_index: int = -100,
     reduction: str = "mean",
+    weight: ArrayLike | None = None,
 ) -> Any:
     """Return the mean over the samples of −log p of the label, an integer; `cross_entropy` is nll of log_softmax.
 
-    Shapes, `ignore_index` and errors are as in `cross_entropy`.
+    Shapes, `ignore_index`, `weight` and errors are as in `cross_entropy`.
 
     >>> nll(log(Tensor([[0.25, 0.75], [0.5, 0.5]])), np.array([0, 1])).numpy().round(3)
     np.float32(1.04)
     """
     labels, counts = _without(labels, ignore_index)
     _check_classes(log_probabilities, labels.numpy(), axis)
-    picked = gather(log_probabilities, axis, np.expand_dims(labels.numpy(), axis))
-    return _reduced("nll", -squeeze(picked, axis), reduction, counts)
+    losses = -squeeze(gather(log_probabilities, axis, np.expand_dims(labels.numpy(), axis)), axis)
+    weight = _of_classes("nll", weight, log_probabilities, axis)
+    if weight is None:
+        return _reduced("nll", losses, reduction, counts)
+    shares = take(weight, labels.numpy())
+    return _reduced("nll", losses * shares, reduction, counts, shares)
+
+
+def _of_classes(name: str, weight: Any, z: Any, axis: int) -> Any:
+    """Return class weights in the dtype of z; refuse another number than there are classes."""
+    if weight is None:
+        return None
+    if np.shape(weight) != (z.shape[axis],):
+        raise ValueError(f"{name}: weight must have shape ({z.shape[axis]},), one per class, not {describe(weight)}")
+    return _as_dtype(weight, z.dtype)
 
 
 def _without(labels: Any, ignore_index: int) -> tuple[Tensor, Any]:
@@ -171,7 +192,8 @@ def sigmoid_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Any:
     """Return one loss per element, −y log σ(z) − (1 − y) log(1 − σ(z)), without overflow and without log 0.
 
     `labels`, in the shape of the logits, are 0 or 1, or probabilities.  With A = σ(Z) the gradient with respect to Z is
-    A − Y (Bishop: PRML, eq. 4.91).  Raises ValueError where the shapes differ.
+    A − Y (Bishop: PRML, eq. 4.91).  At an infinite logit the loss is 0 for the label that it is sure of, and else infinite.
+    Raises ValueError where the shapes differ.
 
     >>> sigmoid_cross_entropy(Tensor([0.0, -1e4, 1e4]), np.array([1, 0, 0])).numpy().round(3)
     array([6.93e-01, 0.00e+00, 1.00e+04], dtype=float32)
@@ -180,19 +202,36 @@ def sigmoid_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Any:
     if np.shape(y) != np.shape(z):
         raise ValueError("the labels must have the shape of the logits, one for each")
     y = y if y.dtype.kind == "f" else y.astype(z.dtype)
-    return np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.absolute(z)))
+    size, against = np.absolute(z), np.where(z > 0, 1 - y, y)  # the share of the class that z speaks against
+    wrong = np.multiply(size, against, out=np.zeros_like(against), where=against != 0)  # not ∞ times 0
+    return wrong + np.log1p(np.exp(-size))
 
 
 @composed(inputs=2)
-def binary_cross_entropy_with_logits(logits: ArrayLike, labels: ArrayLike, reduction: str = "mean") -> Any:
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike, labels: ArrayLike, reduction: str = "mean", pos_weight: ArrayLike | None = None
+) -> Any:
     """Return the mean of −y log σ(z) − (1 − y) log(1 − σ(z)): see `sigmoid_cross_entropy`.
+
+    `pos_weight`, positive and of a shape that broadcasts to that of the logits, is multiplied by the first term: with
+    (number of zeros) / (number of ones) both labels weigh the same.
+    Raises ValueError where shapes do not fit and for a weight that is not positive.
 
     >>> binary_cross_entropy_with_logits(Tensor([0.0, 2.0]), np.array([1, 1])).numpy().round(3)
     np.float32(0.41)
+    >>> binary_cross_entropy_with_logits(Tensor([0.0, 2.0]), np.array([1, 1]), pos_weight=3.0).numpy().round(3)
+    np.float32(1.23)
     """
     name = "binary_cross_entropy_with_logits"
     z, y = _matched(name, logits, labels)
-    return _reduced(name, sigmoid_cross_entropy(z, y), reduction)
+    if pos_weight is None:
+        return _reduced(name, sigmoid_cross_entropy(z, y), reduction)
+    weight = _as_dtype(pos_weight, z.dtype)
+    if not np.all(weight.numpy() > 0):
+        raise ValueError(f"{name}: pos_weight must be positive, but is {describe(pos_weight)}")
+    positive = broadcast_to(weight, z.shape) * y
+    total = positive + (1 - y)
+    return _reduced(name, total * sigmoid_cross_entropy(z, positive / total), reduction)
 
 
 @composed(inputs=2, kink=lambda s, y, reduction: 1 - y * s, convention="the derivative at the margin is 0")
@@ -259,6 +298,25 @@ def huber(input: ArrayLike, target: ArrayLike, delta: float = 1.0, reduction: st
     return _reduced("huber", c * (d - 0.5 * c), reduction)  # both cases in one: c is d, or ± delta
 
 
+@composed(
+    inputs=2,
+    kink=lambda x, y, beta, reduction: np.absolute(x - y) - beta,
+    convention="smooth at ±beta, where the second derivative jumps from 1 / beta to 0 and counts as 1 / beta",
+)
+def smooth_l1(input: ArrayLike, target: ArrayLike, beta: float = 1.0, reduction: str = "mean") -> Any:
+    """Return the mean of ½ d² / beta where |d| ≤ beta and |d| − ½ beta beyond: huber / beta, and l1 for beta = 0.
+
+    Raises ValueError where the shapes differ and for a negative beta.  Source: Girshick (2015), Fast R-CNN, eq. 3.
+
+    >>> smooth_l1(Tensor([1.0, 2.0]), Tensor([1.0, 5.0]), beta=2.0, reduction="none")
+    Tensor([0., 2.], dtype=float32)
+    """
+    if not beta >= 0:
+        raise ValueError(f"smooth_l1: beta must not be negative, but is {beta}")
+    _matched("smooth_l1", input, target)
+    return l1(input, target, reduction) if beta == 0 else huber(input, target, beta, reduction) / beta
+
+
 @composed(inputs=2)
 def kl_div(log_probabilities: ArrayLike, target: ArrayLike, log_target: bool = False, reduction: str = "mean") -> Any:
     """Return the mean of t (log t − log p): summed over the classes, the Kullback–Leibler divergence of p from t.
@@ -300,8 +358,15 @@ def _matched(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
     return (x, y) if floats is None else (as_floats(x, floats), as_floats(y, floats))
 
 
-def _reduced(name: str, losses: Any, reduction: str, counts: Any = None) -> Any:
-    """Return the losses, their sum, or their mean; of those that count, where not all do."""
+def _as_dtype(x: Any, dtype: Any) -> Tensor:
+    """Return weights as a tensor of this dtype."""
+    if not isinstance(x, Tensor):
+        return Tensor(np.asarray(x, dtype))
+    return x if x.dtype == dtype else astype(x, dtype)
+
+
+def _reduced(name: str, losses: Any, reduction: str, counts: Any = None, shares: Any = None) -> Any:
+    """Return the losses, their sum, or their mean; of those that count, where not all do, weighted by their shares."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
     if counts is not None:
@@ -310,4 +375,6 @@ def _reduced(name: str, losses: Any, reduction: str, counts: Any = None) -> Any:
         return losses
     if reduction == "sum":
         return sum(losses)
+    if shares is not None:
+        return sum(losses) / sum(shares if counts is None else where(counts, shares, 0.0))
     return mean(losses) if counts is None else sum(losses) / int(np.sum(counts))
