@@ -119,21 +119,26 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], but is {label_smoothing}")
     weight = _of_classes("cross_entropy", weight, logits, axis)
     counts = shares = None
-    if np.shape(labels) != np.shape(logits):
+    integers = np.shape(labels) != np.shape(logits)
+    if integers:
         labels, counts = _without(labels, ignore_index)
         if label_smoothing or weight is not None:
             _check_classes(logits, labels.numpy(), axis)
-            shares = None if weight is None else take(weight, labels.numpy())
-            labels = one_hot(labels, logits.shape[axis], axis, logits.dtype)
+        shares = None if weight is None else take(weight, labels.numpy())
     elif ignore_index >= 0:
         raise ValueError(f"cross_entropy: ignore_index={ignore_index} needs integer labels, not one weight per class")
     else:
         labels = as_floats(labels, logits.dtype)
     if label_smoothing:
+        labels = one_hot(labels, logits.shape[axis], axis, logits.dtype) if integers else labels
         labels = (1 - label_smoothing) * labels + label_smoothing / logits.shape[axis]
-    if weight is not None:
-        labels = labels * moveaxis(reshape(weight, (1,) * (logits.ndim - 1) + (-1,)), -1, axis)
-    losses = softmax_cross_entropy(logits, labels, axis=axis)
+    if weight is None:
+        losses = softmax_cross_entropy(logits, labels, axis=axis)
+    elif integers and not label_smoothing:  # not 0 times the loss of a class that is impossible
+        losses = softmax_cross_entropy(logits, labels, axis=axis) * shares
+    else:
+        of_class = moveaxis(reshape(weight, (1,) * (logits.ndim - 1) + (-1,)), -1, axis)
+        losses = softmax_cross_entropy(logits, labels * of_class, axis=axis)
     return _reduced("cross_entropy", losses, reduction, counts, shares)
 
 
