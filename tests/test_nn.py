@@ -559,7 +559,11 @@ LAYERS: dict[str, Callable[[], Module]] = {
     "Linear": lambda: nn.Linear(3, 4),
     "Conv1d": lambda: nn.Conv1d(2, 4, 3, groups=2),
     "Conv2d": lambda: nn.Conv2d(2, 4, 3, padding="same"),
+    "ConvTranspose1d": lambda: nn.ConvTranspose1d(2, 4, 3, 2, output_padding=1, groups=2),
+    "ConvTranspose2d": lambda: nn.ConvTranspose2d(2, 4, 3, bias=False),
+    "MaxPool1d": lambda: nn.MaxPool1d(2, dilation=2),
     "MaxPool2d": lambda: nn.MaxPool2d(2),
+    "AvgPool1d": lambda: nn.AvgPool1d(2),
     "AvgPool2d": lambda: nn.AvgPool2d(2),
     "Embedding": lambda: nn.Embedding(5, 3),
     "LayerNorm": lambda: nn.LayerNorm((2, 3)),
@@ -598,6 +602,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "Linear, three axes": (lambda: nn.Linear(3, 2, axis=0)(np.ones((2, 3, 4))), ValueError, "reshape it to two axes"),
     "Linear, sizes": (lambda: nn.Linear(2, 3)(np.ones((5, 4))), ValueError, "weight|matmul"),
     "Conv2d, groups": (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "groups=2 must divide in_channels=3"),
+    "ConvTranspose1d, output_padding": (
+        lambda: nn.ConvTranspose1d(3, 4, 3, stride=2, output_padding=2),
+        ValueError,
+        "output_padding=2 must be below stride=2",
+    ),
     "Conv2d, kernel": (lambda: nn.Conv2d(3, 4, (3, 3, 3)), ValueError, "kernel_size must be a number or 2 of them"),
     "Conv1d, pictures": (lambda: nn.Conv1d(3, 4, 3)(np.ones((1, 3, 5, 5))), ValueError, "conv1d takes"),
     "LayerNorm, shape": (
