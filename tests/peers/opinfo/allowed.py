@@ -55,7 +55,7 @@ NORMS = "norm linalg.norm linalg.vector_norm linalg.matrix_norm"
 F = "nn.functional."
 TAKEN = """roll trace t t_copy diagonal mean clamp_max clamp_min atan2 logaddexp max maximum min minimum eq ge gt le lt ne
 pow float_power __radd__ __rdiv__ __rmul__ __rsub__ __rpow__ rsub isclose native_layer_norm nn.functional.embedding
-nn.functional.conv1d nn.functional.conv2d narrow hsplit vsplit dsplit masked_fill"""
+nn.functional.conv1d nn.functional.conv2d nn.functional.max_pool1d narrow hsplit vsplit dsplit masked_fill"""
 
 ALLOWED = [
     Allowed("what PyTorch refuses and NumPy takes", TAKEN, error),
