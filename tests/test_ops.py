@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_lite as tl
 from tinygrad_lite import Tensor, autodiff, gradients
-from tinygrad_lite.op import POSITIVE, REGISTRY, Each, Op
+from tinygrad_lite.op import POSITIVE, REGISTRY, Each, Op, check_rules
 from tinygrad_lite.recording import is_recording
 from tinygrad_lite.verify import laws
 from tinygrad_lite.verify.laws import Case, Shape, call, check_vjp, draw, kink_of, smooth
@@ -345,6 +345,11 @@ def test_every_op_has_a_formula_that_takes_its_inputs_and_a_docstring(op: Op) ->
     for formula in (op.text, op.latex):
         assert formula.format(*(["x"] * len(op.inputs)), **names)
     assert op.face.__doc__
+
+
+@every_op
+def test_every_rule_takes_what_it_will_be_given(op: Op) -> None:
+    check_rules(op)
 
 
 @every_op

@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING, Any
 from . import ops, protocols  # noqa: F401
 from .autodiff import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .callable import make_callable
-from .graph import Graph, capture
 from .messages import written
 from .op import REGISTRY
 from .ops import *  # noqa: F403 -- every op of the table is public
 from .random import manual_seed
-from .recompute import checkpoint
 from .recording import no_grad
 from .tensor import Tensor
 
@@ -29,6 +27,8 @@ if TYPE_CHECKING:
     from . import data, nn, notes, optim, verify
     from .derive import derive
     from .draw import draw
+    from .graph import Graph, capture
+    from .recompute import checkpoint
 
 __version__ = "0.1.0"
 
@@ -66,11 +66,14 @@ make_callable("tinygrad_lite.tensor", _no_function)
 
 # Loaded when first used: the import costs little more than NumPy's.
 _LAZY = ("data", "derive", "draw", "nn", "notes", "optim", "verify")
+_LAZY_NAMES = {"Graph": "graph", "capture": "graph", "checkpoint": "recompute"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return import_module(f"{__name__}.{name}")
+    if name in _LAZY_NAMES:
+        return getattr(import_module(f"{__name__}.{_LAZY_NAMES[name]}"), name)
     hint = written(name, REGISTRY)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name, obj=sys.modules[__name__])
 

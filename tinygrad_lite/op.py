@@ -175,6 +175,8 @@ def op(*vjps: Rule | None, inputs: int = 1, **fields: Any) -> Callable[[Callable
         before = REGISTRY.get(name)
         earlier = before if before is not None and _again(before, function) else None
         _check_record(record, vjps, earlier)
+        if not _is_own(function):  # those of our own ops are checked by the tests: here each import would pay for it
+            check_rules(record)
         upright = rf"\mathrm{{{{{name}}}}}".replace("_", r"\_")
         record.text = record.text or _function_form(record, name)
         record.latex = record.latex or record.text.replace(f"{name}(", f"{upright}(")
@@ -228,9 +230,13 @@ def _function_form(op: Op, name: str) -> str:
 
 def _again(op: Op, function: Callable[..., Any]) -> bool:
     """Whether a function is the one that made an op, defined again: so a cell of a notebook can run twice."""
-    own = (function.__module__ or "").partition(".")[0] == __name__.partition(".")[0]
     names = [(f.__module__, f.__qualname__) for f in (op.face, function)]
-    return names[0] == names[1] and not own
+    return names[0] == names[1] and not _is_own(function)
+
+
+def _is_own(function: Callable[..., Any]) -> bool:
+    """Whether a function is one of ours."""
+    return (function.__module__ or "").partition(".")[0] == __name__.partition(".")[0]
 
 
 def _forget(op: Op) -> None:
@@ -244,16 +250,22 @@ def _forget(op: Op) -> None:
 
 
 def _check_record(op: Op, rules: Sequence[Rule | None], earlier: Op | None) -> None:
-    """Refuse an op whose names are taken by another than it replaces, or whose rules do not take what they will be given."""
+    """Refuse an op whose names are taken by another than it replaces, or that has more rules than inputs."""
     if op.name in REGISTRY and earlier is None:
         raise ValueError(f"an op named {op.name!r} is registered already; choose another name")
     if op.name in vars(Tensor) and (earlier is None or vars(Tensor)[op.name] is not earlier.face):
         raise ValueError(f"a Tensor has {op.name!r} already; choose another name for the op")
     if op.numpy in ANSWERS and ANSWERS[op.numpy] is not earlier:
         raise ValueError(f"{op.name}: np.{op.numpy.__name__} is answered by {ANSWERS[op.numpy].name} already")  # type: ignore[union-attr]
-    names, before = list(op.signature.parameters), before_operands(op)
+    names = list(op.signature.parameters)
     if len(rules) > len(names):
         raise TypeError(f"{op.name}({', '.join(names)}) has {len(rules)} rules; give one for each input")
+
+
+def check_rules(op: Op) -> None:
+    """Refuse rules that do not take what they will be given."""
+    rules = [op.vjps.rule] if isinstance(op.vjps, Each) else op.vjps
+    names, before = list(op.signature.parameters), before_operands(op)
     arrays = ["inputs"] if op.variadic else names[: len(op.domain)]
     params = [*(names[len(op.domain) :] if before is None else before), *(["saved"] if op.saves else [])]
     given = [*(["i"] if op.variadic else []), "g", "out", *arrays]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import combinations
 from math import prod
-from string import ascii_letters
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +24,8 @@ __all__ = [
 
 Shape: TypeAlias = tuple[int, ...]
 Run: TypeAlias = Callable[..., Any]
+
+ascii_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # that of `string`, which costs 0.5 ms to import
 
 _add: Any = np.add.reduce
 
