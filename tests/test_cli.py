@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import re
@@ -10,6 +11,8 @@ import signal
 import struct
 import subprocess
 import sys
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,7 @@ from PIL import Image, ImageDraw
 
 import tinygrad_lite
 from tinygrad_lite import cli
-from tinygrad_lite.data import DataError, digits, lookup
+from tinygrad_lite.data import DataError, digits, lookup, picture
 from tinygrad_lite.data.picture import read_picture
 from tinygrad_lite.modelfile import ModelFileError, instantiate, load_model
 from tinygrad_lite.train import record
@@ -233,7 +236,7 @@ def test_user_errors(data: Path, here: Path) -> None:
     assert run("train", NOTES, "--data", data, "--steps", 1, "--out", "run").exit_code == 0
     cases += [
         ("nodata: no such folder; put", ["evaluate", NOTES, "--data", "nodata", "--out", "run"]),
-        ("file: no picture that Pillow can read", ["predict", NOTES, "file", "--out", "run"]),
+        ("file: no picture, or a damaged one; give a picture: PNG, JPEG", ["predict", NOTES, "file", "--out", "run"]),
         (
             "none.png: no such file; give the path of a picture",
             ["predict", NOTES, "none.png", "--out", "run"],
@@ -550,9 +553,86 @@ def test_unreadable_pictures(content: Callable[[], bytes]) -> None:
 
 def test_a_picture_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     seven("L", 0, 255).save("large.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    monkeypatch.setattr(picture, "MOST_PIXELS", 1000)
     with pytest.raises(DataError, match=r"large\.png: more than 1,000 pixels"):
         read_picture("large.png")
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(width: int, height: int, *chunks: bytes) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = chunk(b"IDAT", zlib.compress(bytes((28 + 1) * 28)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunks) + rows + chunk(b"IEND", b"")
+
+
+ZEROS = zlib.compress(bytes(20_000_000), 9)
+HOSTILE = {
+    "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 28 28\n(written) (w) file closefile\n",
+    "a billion pixels": png(60_000, 60_000),
+    "zTXt bomb": png(28, 28, chunk(b"zTXt", b"a\0\0" + ZEROS)),
+    "iCCP bomb": png(28, 28, chunk(b"iCCP", b"a\0\0" + ZEROS)),
+    "iTXt bomb": png(28, 28, chunk(b"iTXt", b"a\0\1\0\0\0" + ZEROS)),
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_picture_is_refused_in_little_memory(content: bytes) -> None:
+    Path("digit.png").write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            DataError, match=r"digit\.png: (no picture, or a damaged one|more than 50,000,000 pixels); "
+        ):
+            read_picture("digit.png")
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
+    assert not Path("written").exists()
+
+
+def test_only_files_are_opened_as_pictures(here: Path) -> None:
+    os.mkfifo("pipe.png")
+    Path("folder.png").mkdir()
+    for name, message in (("pipe.png", "a pipe or a device"), ("folder.png", "Is a directory"), ("/dev/zero", "pipe")):
+        with pytest.raises(DataError, match=rf"{name}: .*{message}.*; give a picture"):
+            read_picture(name)
+
+
+@given(data=st.data(), kind=st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"]))
+def test_a_damaged_picture_is_read_or_refused(data: st.DataObject, kind: str) -> None:
+    stream = io.BytesIO()
+    seven("L", 0, 255).save(stream, kind)
+    content = bytearray(stream.getvalue())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    Path("damaged").write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    try:
+        pixels, _ = read_picture("damaged")
+    except DataError as error:
+        assert str(error).startswith("damaged: ")  # noqa: PT017
+    else:
+        assert pixels.shape == (784,)
+        assert pixels.min() >= 0
+        assert pixels.max() <= 1
+
+
+def test_dust_is_no_digit_and_a_thin_line_is_one() -> None:
+    def drawn(*places: tuple[int, int, int, int]) -> float:
+        page = Image.new("L", (1000, 1000), 255)
+        for place in places:
+            ImageDraw.Draw(page).rectangle(place, fill=0)
+        page.save("page.png")
+        return float(read_picture("page.png")[0].sum())
+
+    assert drawn((3, 5, 3, 5), (990, 985, 990, 985)) == 0
+    assert drawn((0, 500, 0, 500)) == 0
+    assert drawn((500, 10, 500, 990)) == pytest.approx(20)
+    assert drawn((10, 500, 990, 500)) == pytest.approx(20)
+    assert drawn((0, 0, 999, 999)) == 0
+    assert drawn((500, 500, 503, 503)) > 50  # small, but drawn
 
 
 # --- verify, derive, check-notes ----------------------------------------------------------------------------------------

@@ -199,7 +199,7 @@ WRONG = {
     "2³¹ items": (TRAIN_X, struct.pack(">4I", 2051, 2**31, 28, 28), "claims 2,147,483,648 images where 1 to"),
     "no items": (TRAIN_Y, as_idx(np.zeros(0, np.uint8)), "claims 0 labels where 1 to"),
     "letters": (TRAIN_Y, LABELS[:-1] + b"\x0a", "a label 10 where 0 to 9"),
-    "other count": (TEST_X, IMAGES, "5 images where 3, as many as labels in t10k-labels"),
+    "other count": (TEST_X, IMAGES, "5 images where 3, as many as there are labels,"),
     "corrupt gzip": (TEST_Y, gzip.compress(LABELS)[:-9] + bytes(9), "unreadable data"),
 }
 
@@ -216,7 +216,7 @@ def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, name: str, con
 def test_swapped_train_and_test_files_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = {TRAIN_X: 10_000, TRAIN_Y: 10_000, TEST_X: 60_000, TEST_Y: 60_000}
     write_set(tmp_path, small_set())
-    monkeypatch.setattr(lookup, "read_idx", lambda path, item: np.zeros((counts[path.name], *item), np.uint8))
+    monkeypatch.setattr(lookup, "read_idx", lambda path, item, _count=None: np.zeros((counts[path.name], *item), np.uint8))
     with pytest.raises(DataError, match="swapped"):
         mnist(tmp_path)
 

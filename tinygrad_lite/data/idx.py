@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files import check_file
+
 # EMNIST's largest file has 697,932 items; a header that claims more is damaged.
 MAX_ITEMS = 1_000_000
 KINDS = {0: "labels", 2: "images"}  # by the axes of one item
@@ -44,6 +46,7 @@ def opened(path: Path) -> Iterator[BufferedIOBase]:
     import zlib
 
     try:
+        check_file(path)
         with path.open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
@@ -64,9 +67,10 @@ def read_at_most(stream: BufferedIOBase, limit: int) -> bytearray:
     return data
 
 
-def read_idx(path: Path, item: tuple[int, ...]) -> NDArray[np.uint8]:
+def read_idx(path: Path, item: tuple[int, ...], count: int | None = None) -> NDArray[np.uint8]:
     """Return the m items of an IDX file as (m, *item) uint8; `item` is (28, 28) for images, () for labels.
 
+    `count` is how many there must be: what a header claims is refused before memory is given to it.
     Raises: DataError if the file is not exactly such a file.
     Source: the format's description on the MNIST page, Y. LeCun, C. Cortes, C. Burges (1998).
     """
@@ -82,6 +86,8 @@ def read_idx(path: Path, item: tuple[int, ...]) -> NDArray[np.uint8]:
             raise wrong(path, f"{kind} of {shape[0]}×{shape[1]} pixels", "×".join(map(str, item)))
         if not 1 <= m <= MAX_ITEMS:
             raise wrong(path, f"a header that claims {m:,} {kind}", f"1 to {MAX_ITEMS:,}")
+        if count not in (None, m):
+            raise wrong(path, f"{m:,} {kind}", f"{count:,}, as many as there are labels,")
         # One byte more than promised: it shows trailing bytes, and its absence has gzip check its CRC.
         size = m * prod(item)
         data = read_at_most(stream, size + 1)

@@ -114,9 +114,7 @@ def _split(images: Path, labels: Path) -> Split:
     digit = read_idx(labels, ())
     if digit.max() > 9:
         raise wrong(labels, f"a label {digit.max()}", "0 to 9")
-    pixels = read_idx(images, (28, 28))
-    if len(pixels) != len(digit):
-        raise wrong(images, f"{len(pixels):,} images", f"{len(digit):,}, as many as labels in {labels.name},")
+    pixels = read_idx(images, (28, 28), len(digit))
     ink = pixels.reshape(-1, 784).astype(np.float32)
     ink /= 255  # in place: the float32 pixels are the largest array, 188 MB for the 60,000, and there is one
     return split_of(ink, digit)
