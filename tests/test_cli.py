@@ -316,13 +316,88 @@ def test_drawing_errors(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fails(2, "Linear cannot be drawn: .*shape", "draw", model(here, LINEAR))
 
 
-def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_ours_says_so_and_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(path: Path) -> None:
-        raise ValueError("a bug")
+        raise KeyError("a bug")
 
     monkeypatch.setattr(cli, "load_model", broken)
-    result = CliRunner().invoke(cli.main, ["draw", str(NOTES)])
-    assert isinstance(result.exception, ValueError)
+    fails(3, r"^error: KeyError: 'a bug' \(test_cli.py, line \d+\); this is a fault of tinygrad-lite", "draw", NOTES)
+    result = run("--debug", "draw", NOTES)
+    assert result.exit_code == 3
+    assert "Traceback" in result.stderr
+
+
+def test_debug_shows_what_an_error_of_the_model_arose_from(here: Path) -> None:
+    result = run("--debug", "draw", model(here, "1 / 0\n"))
+    assert result.exit_code == 2
+    assert "\nZeroDivisionError: division by zero\n" in result.stderr
+
+
+DEEP = "N = 1" + " + 1" * 5000 + "\n"
+
+
+@pytest.mark.parametrize("words", [["train"], ["draw"], ["derive"], ["verify"]])
+def test_a_file_that_is_nested_too_deeply(words: list[str], here: Path) -> None:
+    words = [
+        *words,
+        str(model(here, LINEAR + DEEP)),
+        *([str(ROOT / "models/handwritten.py")] if "verify" in words else []),
+    ]
+    fails(2, "net.py: an expression in it is too deeply nested for Python", *words)
+
+
+SIGNATURES = [
+    ("def loss(self, X, Y)", "def loss(self, X)", r"Linear.loss\(self, X\) is called as loss\(X, Y\): too many"),
+    ("def loss(self, X, Y)", "def loss(X, Y)", r"Linear.loss\(X, Y\) is called as loss\(X, Y\): too many"),
+    ("def loss(self, X, Y)", "def loss(self, X, Y, Z)", r"called as loss\(X, Y\): missing a required argument: 'Z'"),
+    ("def forward(self, X)", "def forward(self)", r"Linear.forward\(self\) is called as forward\(X\): too many"),
+    (
+        "def forward(self, X)",
+        "def forward(self, X, Z)",
+        r"missing a required argument: 'Z'; write def forward\(self, X\)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), SIGNATURES, ids=[new for _, new, _ in SIGNATURES])
+def test_methods_that_take_something_else(old: str, new: str, message: str, here: Path) -> None:
+    assert old in OWN_DATA
+    fails(2, message, "train", model(here, OWN_DATA.replace(old, new)), "--steps", 2)
+
+
+def test_further_arguments_with_defaults_are_no_error(here: Path) -> None:
+    body = OWN_DATA.replace("def loss(self, X, Y)", "def loss(self, X, Y, weight=1, *more, **others)")
+    assert run("train", model(here, body), "--steps", 2).exit_code == 0
+
+
+def test_an_error_in_a_file_beside_the_model_is_said_of_that_file(here: Path) -> None:
+    (here / "base_of_net.py").write_text(
+        "from tinygrad_lite import nn\nclass Base(nn.Module):\n    def __init__(self):\n        1 / 0\n"
+    )
+    try:
+        path = model(here, "from base_of_net import Base\nclass Net(Base): pass\n")
+        fails(2, r"base_of_net.py, line 4 \(1 / 0\): ZeroDivisionError", "train", path)
+    finally:
+        sys.modules.pop("base_of_net", None)
+
+
+def test_a_null_byte_in_any_path(here: Path) -> None:
+    for words in (["train", "a\0.py"], ["train", NOTES, "--data", "\0"], ["draw", NOTES, "-o", "\0.svg"]):
+        fails(2, "null byte", *words)
+    with pytest.raises(ModelFileError, match="no name of a file"):
+        load_model("a\0.py")
+
+
+def test_a_model_file_that_changes_the_folder(here: Path) -> None:
+    (here / "elsewhere").mkdir()
+    path = model(here, "import os\nos.chdir('elsewhere')\n" + OWN_DATA)
+    assert run("train", path.name, "--steps", 1, "--out", "run").exit_code == 0
+    assert (here / "run" / "weights.safetensors").exists()
+
+
+def test_a_pipe_is_no_model_file(here: Path) -> None:
+    os.mkfifo("pipe.py")
+    fails(2, "pipe.py: cannot be read .a pipe or a device", "draw", "pipe.py")
 
 
 # --- in a process of its own
@@ -360,6 +435,42 @@ def test_no_traceback_and_the_exit_code_of_the_process() -> None:
         out, err = child.communicate(timeout=60)
     assert child.returncode == 2
     assert (out, err) == ("", "error: nowhere.py: no such file; give the path of a Python file\n")
+
+
+@pytest.mark.parametrize("place", ["tinygrad_lite/tensor.py", "tinygrad_lite/cli.py", "click/core.py", "rich/table.py"])
+@pytest.mark.parametrize("command", [["-m", "tinygrad_lite"], ["tinygrad-lite"]], ids=["module", "script"])
+def test_ctrl_c_while_the_command_loads(place: str, command: list[str], here: Path) -> None:
+    """At a fixed moment instead of a random time: when a certain file is opened."""
+    (here / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def hook(event, args, sent=[]):\n"
+        f"    if event == 'open' and not sent and {Path(place).with_suffix('').name!r} + '.' in str(args[0]) "
+        f"and {Path(place).parts[0]!r} in str(args[0]):\n"
+        "        sent.append(1); os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.addaudithook(hook)\n"
+    )
+    (here / "tinygrad-lite").write_text("from tinygrad_lite.cli import main\nmain()\n")
+    environment = {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{ROOT}"}
+    words = [sys.executable, *command, "evaluate", str(NOTES)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+def test_output_that_cannot_be_written(here: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "tinygrad_lite", "info"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    assert done.returncode == 2
+    assert done.stderr == "error: the output: No space left on device; name another file or folder\n"
 
 
 def test_the_optimizers_offered_are_those_there_are() -> None:

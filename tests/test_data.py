@@ -216,7 +216,9 @@ def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, name: str, con
 def test_swapped_train_and_test_files_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = {TRAIN_X: 10_000, TRAIN_Y: 10_000, TEST_X: 60_000, TEST_Y: 60_000}
     write_set(tmp_path, small_set())
-    monkeypatch.setattr(lookup, "read_idx", lambda path, item, _count=None: np.zeros((counts[path.name], *item), np.uint8))
+    monkeypatch.setattr(
+        lookup, "read_idx", lambda path, item, _count=None: np.zeros((counts[path.name], *item), np.uint8)
+    )
     with pytest.raises(DataError, match="swapped"):
         mnist(tmp_path)
 

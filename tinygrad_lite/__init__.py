@@ -9,6 +9,11 @@
 Tensor([[3., 4.]], dtype=float32)
 """
 
+from . import start
+
+if start.is_command():  # before NumPy loads
+    start.watch()
+
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

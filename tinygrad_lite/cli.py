@@ -1,24 +1,26 @@
 """The command line: one function per command, and one place that turns errors into a sentence and an exit code.
 
 Imports NumPy and click; everything else loads inside the commands.  Exit codes: 0 fine, 1 a run diverged or a check
-failed, 2 wrong usage or unreadable input, 130 interrupted.
+failed, 2 wrong usage or unreadable input, 3 a fault of ours, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import inspect
 import io
+import os
 import shlex
 import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import numpy as np
 
-from . import __version__
+from . import __version__, start
 from .modelfile import ModelFileError, instantiate, load_function, load_model, place_in
 
 if TYPE_CHECKING:
@@ -27,11 +29,11 @@ if TYPE_CHECKING:
 
 
 OPTIMIZERS = ["sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad"]  # train.OPTIMIZERS, which loads late
-FAILED, WRONG, INTERRUPTED = 1, 2, 130
+FAILED, WRONG, OURS, INTERRUPTED = 1, 2, 3, 130
 
 
 class Commands(click.Group):
-    """A group of commands that ends every foreseeable error in one sentence instead of a traceback."""
+    """A group of commands that ends every error in one sentence, and shows the traceback with --debug."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the words of the command, for the advice how to resume it."""
@@ -41,7 +43,11 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with start.raising():
+                result = super().invoke(ctx)
+                if sys.stdout is not None:
+                    sys.stdout.flush()  # a full disk is to be an error here, not when Python has ended
+                return result
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt as error:
@@ -54,9 +60,11 @@ class Commands(click.Group):
 
             if isinstance(error, Diverged):
                 _end(str(error), FAILED)
+            if ctx.params.get("debug"):
+                _show(error)
             sentence = _sentence(error, ctx.meta.get("model"))
             if sentence is None:
-                raise  # ours: the traceback helps to repair it
+                _end(_fault(error), OURS)
             saved = getattr(error, "__notes__", [])
             _end(f"error: {sentence}", WRONG, *saved, _how_to_resume(ctx) if saved else "")
 
@@ -69,11 +77,52 @@ def _sentence(error: BaseException, model: Path | None) -> str | None:
 
     if isinstance(error, ModelFileError | DataError | DrawingError | TrainingError):
         return str(error)
-    if model is not None and (place := place_in(error, model)):
+    if model is not None and (place := _place(error, model)):
         return f"{place}: {type(error).__name__}: {error}".removesuffix(": ")
+    if isinstance(error, RecursionError):
+        return f"{model}: too deeply nested for Python; write it as a loop, or as several statements"
+    if isinstance(error, MemoryError):
+        return f"not enough memory{f' ({error})' if str(error) else ''}; make the batch or the model smaller"
     if isinstance(error, OSError):
-        return f"{error.filename or 'the file system'}: {error.strerror or error}; name another file or folder"
+        _give_up_output()
+        return f"{error.filename or 'the output'}: {error.strerror or error}; name another file or folder"
     return None
+
+
+def _place(error: BaseException, model: Path) -> str | None:
+    """Return the place in a model file where an error arose, or in another file of its folder."""
+    if place := place_in(error, model):
+        return place
+    frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    folder, ours = model.resolve().parent, Path(__file__).parent
+    beside = [path for path in map(Path, frames) if folder in path.parents and ours not in path.parents]
+    return place_in(error, beside[-1]) if beside else None
+
+
+def _show(error: BaseException) -> None:
+    """Print the traceback of an error, with what it arose from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        cause.__suppress_context__ = False
+        cause = cause.__cause__ or cause.__context__
+    traceback.print_exception(error)
+
+
+def _fault(error: BaseException) -> str:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"error: {type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno}); this is a fault of "
+        "tinygrad-lite: report it, with what `tinygrad-lite --debug ...` prints"
+    )
+
+
+def _give_up_output() -> None:
+    """Have Python not try once more, as it ends, to write what could not be written."""
+    try:
+        sys.stdout.flush()
+    except (OSError, AttributeError):
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(message: str, code: int, *more: str) -> NoReturn:
@@ -88,9 +137,23 @@ def _how_to_resume(ctx: click.Context) -> str:
     return f"resume with: {ctx.info_name} {shlex.join(arguments)} --resume"
 
 
+class Name(click.Path):
+    """The name of a file or folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a null byte, which no name holds and which the system's functions raise errors of their own for."""
+        if "\0" in str(value):
+            self.fail(f"{value!r} holds a null byte, which no file's name does", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+NAME = Name(path_type=Path)
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tinygrad-lite")
-def main() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:  # noqa: ARG001 -- read where the error arrives
     """Train, evaluate and draw models written in plain Python.
 
     MODEL is a Python file that defines one nn.Module class, such as models/mnist_two_layer.py.
@@ -100,12 +163,12 @@ def main() -> None:
             stream.reconfigure(errors="replace")
 
 
-MODEL = click.argument("model", type=click.Path(path_type=Path))
+MODEL = click.argument("model", type=NAME)
 DATA = click.option(
-    "--data", metavar="PATH", help="Folder of MNIST, default: found or downloaded; or what MODEL reads."
+    "--data", metavar="PATH", type=Name(), help="Folder of MNIST, default: found or downloaded; or what MODEL reads."
 )
-OUT = click.option("--out", type=click.Path(path_type=Path), help="Folder of the run; default: runs/ and MODEL's name.")
-WEIGHTS = click.option("--weights", type=click.Path(path_type=Path), help="Weights file; default: that of the run.")
+OUT = click.option("--out", type=NAME, help="Folder of the run; default: runs/ and MODEL's name.")
+WEIGHTS = click.option("--weights", type=NAME, help="Weights file; default: that of the run.")
 COUNT = click.IntRange(min=1)
 
 
@@ -171,7 +234,7 @@ def evaluate(model: Path, data: str | None, out: Path | None, weights: Path | No
 
 @main.command()
 @MODEL
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True, type=NAME)
 @OUT
 @WEIGHTS
 def predict(model: Path, images: tuple[Path, ...], out: Path | None, weights: Path | None) -> None:
@@ -198,7 +261,7 @@ def predict(model: Path, images: tuple[Path, ...], out: Path | None, weights: Pa
 
 @main.command()
 @MODEL
-@click.option("-o", "--output", type=click.Path(path_type=Path), default="graph.svg", show_default=True)
+@click.option("-o", "--output", type=NAME, default="graph.svg", show_default=True)
 def draw(model: Path, output: Path) -> None:
     """Draw the computation graph of MODEL as .svg, .png, .pdf or .dot."""
     from .train.record import draw_model
@@ -209,7 +272,7 @@ def draw(model: Path, output: Path) -> None:
 
 @main.command()
 @MODEL
-@click.argument("formulas", type=click.Path(path_type=Path))
+@click.argument("formulas", type=NAME)
 @click.option("--function", default="backward", show_default=True, help="The function in FORMULAS.")
 @click.option("--examples", type=click.IntRange(1), default=100, show_default=True, help="How many cases to try.")
 @click.option(
@@ -288,11 +351,9 @@ def derive(model: Path, format_: str, scale: Any, explain: bool) -> None:
 
 
 @main.command("check-notes")
-@click.argument("notes", type=click.Path(path_type=Path))
-@click.option("--model", type=click.Path(path_type=Path), help="Hold the notes against the network of this model file.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write the notes with the verdicts, .md or .html."
-)
+@click.argument("notes", type=NAME)
+@click.option("--model", type=NAME, help="Hold the notes against the network of this model file.")
+@click.option("-o", "--output", type=NAME, help="Write the notes with the verdicts, .md or .html.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of the equations as JSON.")
 def check_notes(notes: Path, model: Path | None, output: Path | None, as_json: bool) -> None:
     """Check the handwritten equations in NOTES, Markdown with LaTeX or plain text, each against autodiff.
@@ -413,8 +474,10 @@ def _folder(model: Path) -> Path:
 
 def _trained(model: Path, out: Path | None, weights: Path | None) -> Module:
     from .train import checkpoint
+    from .train.evaluate import check_takes
 
     path = weights or (out or _folder(model)) / checkpoint.WEIGHTS
     net = _open(model, saved=path)
     checkpoint.load_weights(net, path)
+    check_takes(net, "forward", "X")
     return net

@@ -13,10 +13,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from .files import check_file
 from .nn import Module
 from .random import manual_seed
 
 T = TypeVar("T")
+
+MOST_BYTES = 10_000_000  # of a Python file
 
 
 class ModelFileError(ValueError):
@@ -60,6 +63,7 @@ def _run_file(path: Path, purpose: str, choose: Callable[[Path, ModuleType, ast.
     if path.suffix != ".py":
         raise ModelFileError(f"{path}: not a Python file; the file ends in .py and {purpose}")
     try:
+        check_file(path, MOST_BYTES)
         source = path.read_bytes()
     except FileNotFoundError:
         raise ModelFileError(f"{path}: no such file; give the path of a Python file") from None
@@ -72,6 +76,11 @@ def _run_file(path: Path, purpose: str, choose: Callable[[Path, ModuleType, ast.
         text = f": {error.text.strip()}" if error.text else ""
         line = f", line {error.lineno}" if error.lineno else ""
         raise ModelFileError(f"{path}{line}: {error.msg}{text}") from None
+    except (RecursionError, MemoryError):
+        raise ModelFileError(
+            f"{path}: an expression in it is too deeply nested for Python, such as a sum of thousands of terms; "
+            "write it as a loop, or as several statements"
+        ) from None
     except ValueError as error:  # a null byte, up to Python 3.11
         raise ModelFileError(f"{path}: no Python file: {error}; give one that ends in .py and is text") from None
 
@@ -159,9 +168,11 @@ def _choose(path: Path, module: ModuleType, tree: ast.Module) -> type[Module]:
 @contextmanager
 def _importable(folder: Path) -> Iterator[None]:
     sys.path.insert(0, str(folder))
+    here = Path.cwd()
     try:
         yield
     finally:
+        os.chdir(here)  # the paths of the command line are meant from where it was typed
         if str(folder) in sys.path:
             sys.path.remove(str(folder))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,22 @@ def evaluating(net: Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+def check_takes(net: Any, method: str, *given: str) -> None:
+    """Refuse a model whose `loss` or `forward` does not take what it will be given.  Raises TrainingError."""
+    name, call = f"{type(net).__name__}.{method}", f"{method}({', '.join(given)})"
+    written = getattr(type(net), method, getattr(net, method))
+    try:
+        inspect.signature(getattr(net, method)).bind(*given)
+    except TypeError as error:
+        takes = inspect.signature(written) if callable(written) else f" = {written!r}"
+        raise TrainingError(
+            f"{name}{takes} is called as {call}: {error}; write def {method}(self, {', '.join(given)}), and give each "
+            "further argument a default"
+        ) from None
+    except ValueError:  # one that does not tell
+        return
 
 
 def scores(net: Module, X: Array) -> Array:
@@ -67,6 +84,7 @@ def accuracy(net: Module, split: Split) -> float:
 
 def loss_of(net: Any, split: Split) -> float:
     """Return the mean of `net.loss` over the samples of a split, a chunk of columns at a time."""
+    check_takes(net, "loss", "X", "Y")
     total, m = 0.0, split.X.shape[1]
     with evaluating(net):
         for i in range(0, m, CHUNK):

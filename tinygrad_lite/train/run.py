@@ -17,6 +17,7 @@ from ..optim import Optimizer
 from ..random import manual_seed
 from ..tensor import Tensor, describe, history, shape_text
 from .checkpoint import WEIGHTS, Array, Checkpoint, TrainingError
+from .evaluate import check_takes
 from .record import versions, write_record
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Run:
             raise TrainingError(
                 f"{type(net).__name__} defines no forward(self, X); write one that returns a column of scores per sample"
             )
+        check_takes(net, "loss", "X", "Y")
+        check_takes(net, "forward", "X")
         try:
             self.tensors = list(net._named_state().values())
             trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
