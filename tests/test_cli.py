@@ -34,7 +34,7 @@ from tinygrad_lite.train.checkpoint import Checkpoint
 
 ROOT = Path(__file__).parents[1]
 NOTES = ROOT / "models" / "mnist_two_layer.py"
-PLOT, DRAW = record._plot, record.draw_model
+PLOT, DRAW = record._plot, record._draw
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test in a folder of its own, without pictures unless it asks for them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(record, "_plot", lambda path, metrics: None)
-    monkeypatch.setattr(record, "draw_model", lambda net, path: None)
+    monkeypatch.setattr(record, "_draw", lambda path, net, X, Y: None)
     return tmp_path
 
 
@@ -98,7 +98,7 @@ class Linear(nn.Module):
 
 def test_train_then_evaluate_then_predict(data: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "_plot", PLOT)
-    monkeypatch.setattr(record, "draw_model", DRAW)
+    monkeypatch.setattr(record, "_draw", DRAW)
     trained = run("train", NOTES, "--data", data, "--optimizer", "adam", "--batch-size", 64, "--epochs", 20)
     assert trained.exit_code == 0, trained.output
     last = trained.stdout.splitlines()[-1]
@@ -171,7 +171,6 @@ def test_a_diverging_run_is_a_failure(data: Path) -> None:
 
 
 def test_draw(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "draw_model", DRAW)
     for suffix, start in ((".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".dot", b"")):
         path = here / f"g{suffix}"
         assert run("draw", NOTES, "-o", path).stdout == f"wrote {path}\n"
@@ -310,7 +309,6 @@ def test_an_error_in_a_later_step_says_how_to_go_on(here: Path) -> None:
 
 
 def test_drawing_errors(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "draw_model", DRAW)
     fails(2, "its suffix must be", "draw", NOTES, "-o", "g.jpeg")
     fails(2, "nowhere does not exist", "draw", NOTES, "-o", "nowhere/g.svg")
     fails(2, "Linear cannot be drawn: .*shape", "draw", model(here, LINEAR))

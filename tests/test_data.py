@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import http.client
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
+from urllib.error import URLError
 
 import numpy as np
 import platformdirs
@@ -223,6 +225,21 @@ def test_swapped_train_and_test_files_are_noticed(tmp_path: Path, monkeypatch: p
         mnist(tmp_path)
 
 
+def test_without_a_network_one_sentence_says_so(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lookup, "MIRRORS", ("http://one.invalid/", "http://two.invalid/"))
+        patch.setattr(download, "urlopen", unresolved)
+        line = assert_stand_in(mnist(), capsys)
+    assert line == (
+        "tinygrad_lite: MNIST could not be downloaded (no connection to the network): the 1,797 digits of the package are "
+        "used instead; expect an accuracy of about 0.85, or name a folder that has MNIST by $TINYGRAD_LITE_DATA\n"
+    )
+
+
+def unresolved(url: str, timeout: float) -> None:
+    raise URLError(socket.gaierror(-3, "Temporary failure in name resolution"))
+
+
 # --- where to look
 
 
@@ -287,7 +304,7 @@ def assert_stand_in(data: Dataset, capsys: pytest.CaptureFixture[str]) -> str:
     line = capsys.readouterr().err
     assert data.source == "embedded digits"
     assert data.train.X.shape == (784, 1500)
-    assert line.startswith("tinygrad_lite: no MNIST (")
+    assert line.startswith("tinygrad_lite: MNIST could not be downloaded (")
     assert line.endswith("\n")
     assert line.count("\n") == 1
     return line

@@ -724,3 +724,15 @@ def test_a_hint_that_is_followed_works() -> None:
     exec(compile(source, "net.py", "exec", dont_inherit=True), names)
     graph = capture_model(names["Net"]())
     assert [vertex.shape for vertex in graph.vertices if vertex.name in ("X", "Y")] == [(5, 32), (3, 32)]
+
+
+class Bare(nn.Module):
+    def loss(self, X: Any, Y: Any) -> Any:
+        return X
+
+
+def test_a_model_is_drawn_as_its_captured_loss() -> None:
+    net = TwoLayer()
+    assert draw(net).dot == draw(capture_model(net)).dot
+    with pytest.raises(TypeError, match="has no shape; write X: Float"):
+        draw(Bare())

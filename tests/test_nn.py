@@ -850,3 +850,11 @@ def test_random_numbers_in_threads_are_those_of_one_after_the_other() -> None:
     with ThreadPoolExecutor(3) as pool:
         together = list(pool.map(draw, range(3)))
     np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.parametrize("name", ["net.npz", "net.PT", "net.pth", "net.pkl"])
+def test_a_name_that_promises_another_format_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"saved as safetensors; name it net\.safetensors"):
+        nn.Linear(1, 1).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    nn.Linear(1, 1).save(tmp_path / "net")

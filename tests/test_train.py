@@ -23,7 +23,7 @@ from jaxtyping import Float
 
 from models import handwritten
 from models.mnist_two_layer import TwoLayer
-from tinygrad_lite import Tensor, gradients, manual_seed, nn, random, softmax_cross_entropy
+from tinygrad_lite import Tensor, gradients, manual_seed, nn, random, sigmoid, softmax, softmax_cross_entropy
 from tinygrad_lite import train as package
 from tinygrad_lite.data import DataError, Dataset, Split, digits
 from tinygrad_lite.files import replace_file
@@ -62,7 +62,7 @@ def new_net(seed: int = 0) -> TwoLayer:
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take their time: the tests that want them call monkeypatch.undo()."""
     monkeypatch.setattr(record, "_plot", lambda path, metrics: None)
-    monkeypatch.setattr(record, "draw_model", lambda net, path: None)
+    monkeypatch.setattr(record, "_draw", lambda path, net, X, Y: None)
 
 
 def interrupt_at(stop: int) -> Callable[..., None]:
@@ -477,14 +477,13 @@ def test_pictures(
     assert capsys.readouterr().err == (line if missing else "")
 
 
-def test_a_model_that_cannot_be_drawn_is_trained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_model_without_annotations_is_drawn_from_the_batch_it_was_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(record, "_plot", lambda path, metrics: None)
-    assert train(Logs(), DATA, steps=1, out=tmp_path)["state"] == "finished"
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("tinygrad_lite: no graph.svg: Logs cannot be drawn")
+    assert train(Logs(), DATA, steps=1, batch_size=7, out=tmp_path)["state"] == "finished"
+    assert f"{INPUTS}×7" in (tmp_path / "graph.svg").read_text("utf-8")
 
 
 def test_a_picture_leaves_the_net_and_the_random_numbers_as_they_were(
@@ -507,19 +506,36 @@ def test_a_picture_leaves_the_net_and_the_random_numbers_as_they_were(
     assert drawn == random.generator().random()
 
 
-def test_a_model_that_raises_on_made_up_inputs_is_trained(
+def test_a_model_that_cannot_be_drawn_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Picky(TwoLayer):
-        def loss(self, X: Float[Tensor, "inputs m"], Y: Float[Tensor, "classes m"]) -> Any:
-            if np.asarray(X).min() < 0:
-                raise RuntimeError("a pixel is negative")
-            return super().loss(X, Y)
+    def fails(path: Path, net: Any, X: Any, Y: Any) -> None:
+        raise RuntimeError("a pixel is negative")
 
-    monkeypatch.undo()
-    monkeypatch.setattr(record, "_plot", lambda path, metrics: None)
-    assert train(Picky(INPUTS, 3, CLASSES), DATA, steps=1, out=tmp_path)["state"] == "finished"
-    assert capsys.readouterr().err == "tinygrad_lite: no graph.svg: RuntimeError in Picky: a pixel is negative\n"
+    monkeypatch.setattr(record, "_draw", fails)
+    assert train(new_net(), DATA, steps=1, out=tmp_path)["state"] == "finished"
+    assert capsys.readouterr().err == "tinygrad_lite: no graph.svg: RuntimeError in TwoLayer: a pixel is negative\n"
+
+
+REMEDIES = [
+    (lambda Z: softmax(100 * Z, axis=0).log(), "softmax_cross_entropy"),
+    (lambda Z: sigmoid(1000 * Z).log(), "sigmoid_cross_entropy"),
+    (lambda Z: (0 * Z).log(), "log was given a 0: add a small ε"),
+    (lambda Z: 1 / (0 * Z), "div was given a 0: add a small ε"),
+    (lambda Z: (-1 - Z * Z).sqrt(), "sqrt was given a negative number"),
+    (lambda Z: (1000 + Z).exp(), "logsumexp"),
+    (lambda Z: Z * 3e38 * 3e38, "no step has been made yet"),
+]
+
+
+@pytest.mark.parametrize(("f", "remedy"), REMEDIES, ids=[remedy for _, remedy in REMEDIES])
+def test_a_run_that_diverges_says_what_helps(f: Callable[[Any], Any], remedy: str) -> None:
+    class Wild(TwoLayer):
+        def loss(self, X: Any, Y: Any) -> Any:
+            return (f(self.W1 @ X) * 1.0).mean()
+
+    with pytest.raises(Diverged, match=re.escape(remedy)):
+        train(Wild(INPUTS, 3, CLASSES), DATA, steps=3)
 
 
 def test_a_test_loss_that_is_not_finite_is_written(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from errno import EHOSTUNREACH, ENETUNREACH
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from socket import gaierror
 from tempfile import TemporaryDirectory
 from threading import Thread
 from time import monotonic
@@ -56,9 +58,17 @@ def _fetch(mirrors: list[str], name: str, part: Path, size: int, sha256: str) ->
                 raise OSError("damaged on the way, or another file")
             return
         except (OSError, HTTPException) as error:
-            reasons.append(f"{mirror}: {error}")
+            reasons.append(_reason(mirror, error))
             mirrors.append(mirrors.pop(0))
-    raise OSError("; ".join(reasons))
+    raise OSError("; ".join(dict.fromkeys(reasons)))
+
+
+def _reason(mirror: str, error: Exception) -> str:
+    """Say why a mirror did not deliver; where there is no network, its address is of no use."""
+    cause = getattr(error, "reason", error)  # what urllib wraps
+    if isinstance(cause, gaierror) or getattr(cause, "errno", None) in (ENETUNREACH, EHOSTUNREACH):
+        return "no connection to the network"
+    return f"{mirror}: {error}"
 
 
 def _transfer(url: str, part: Path, limit: int) -> None:

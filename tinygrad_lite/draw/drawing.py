@@ -10,6 +10,7 @@ from types import FrameType
 
 from ..files import replace_file
 from ..graph import Graph, graph_of, identity
+from ..nn import Module
 from ..tensor import Tensor, is_array
 from .dot import Dot, to_dot
 from .render import FORMATS, DrawingError, can_render, render
@@ -109,8 +110,10 @@ class Drawing:
         return f"<Drawing: {', '.join(counts)}; save it with .save('graph.svg')>"
 
 
-def draw(x: Tensor | Graph, title: str | None = None) -> Drawing:
-    """Draw how a tensor was computed: its history, or a captured graph, from left to right.
+def draw(x: Tensor | Graph | Module, title: str | None = None) -> Drawing:
+    """Draw how a tensor was computed: its history, or a captured graph, from left to right; or the loss of a model.
+
+    The loss of a model is recorded on inputs made up after the annotations of its arguments, as `derive` does.
 
     Tensors are named after the caller's variables that hold them, parameters after the attributes of their module.  An
     intermediate result that has no name and is used once appears in the formula of what it is used for.
@@ -121,11 +124,15 @@ def draw(x: Tensor | Graph, title: str | None = None) -> Drawing:
     >>> "ReLU(W₁ x)" in draw(A1).dot
     True
     """
+    if isinstance(x, Module):
+        from ..modelgraph import capture_model
+
+        x = capture_model(x)
     if isinstance(x, Tensor):
         x = graph_of(x, names=_variables(sys._getframe(1)))
     if not isinstance(x, Graph):
         raise TypeError(
-            f"draw takes a tensor or a captured graph, such as draw(net.loss(X, Y)), not {type(x).__name__}"
+            f"draw takes a tensor, a captured graph or a model, such as draw(net.loss(X, Y)), not {type(x).__name__}"
         )
     return Drawing(x, title)
 

@@ -215,11 +215,19 @@ class Module:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state to a safetensors file, which PyTorch and others read; the file is whole or not there.
 
+        Raises ValueError for a name that promises another format, such as net.npz.
+
         >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
         >>> net.save("net.safetensors")
         >>> net.load("net.safetensors")
         """
-        write_state(Path(path), self.state_dict())
+        path = Path(path)
+        if path.suffix.lower() in _OTHER_FORMATS:
+            raise ValueError(
+                f"{path}: the state is saved as safetensors; name it {path.with_suffix('.safetensors').name}, or write "
+                "the arrays of state_dict() yourself"
+            )
+        write_state(path, self.state_dict())
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Read the state from a safetensors file: of `save`, of a PyTorch state dict, or of a training run.
@@ -280,6 +288,7 @@ class Module:
         return table(rows, {"trainable": sizes[True], "not trainable": sizes[False]})
 
 
+_OTHER_FORMATS = {".npz", ".npy", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".onnx"}
 _STATE = (Parameter, Buffer)
 _HOLDERS = (Parameter, Buffer, Module, list, tuple, dict)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..files import replace_file
 from ..nn import Module
+from .checkpoint import Array
 
 
 def versions() -> dict[str, str]:
@@ -22,10 +23,11 @@ def versions() -> dict[str, str]:
     return {"tinygrad_lite": __version__, "numpy": np.__version__, "python": platform.python_version()}
 
 
-def write_record(folder: Path, net: Module, metrics: dict[str, Any]) -> None:
-    """Write the three files; a picture that cannot be made is one line on stderr, and no failure of the run.
+def write_record(folder: Path, net: Module, metrics: dict[str, Any], X: Array, Y: Array) -> None:
+    """Write the three files, the graph as it is for a batch X, Y.
 
-    A test loss that is no finite number, for which JSON has no words, becomes the text "inf" or "nan".
+    A picture that cannot be made is one line on stderr, and no failure of the run.  A test loss that is no finite number,
+    for which JSON has no words, becomes the text "inf" or "nan".
     """
     plain = {key: str(x) if isinstance(x, float) and not isfinite(x) else x for key, x in metrics.items()}
     text = json.dumps({**plain, "curve": []}, indent=2, allow_nan=False, ensure_ascii=False)
@@ -36,13 +38,21 @@ def write_record(folder: Path, net: Module, metrics: dict[str, Any]) -> None:
         _plot(folder / "curve.png", metrics)
     except ImportError:
         _say('no curve.png: matplotlib is not installed; pip install "tinygrad-lite[plot]"')
-    from ..draw import DrawingError
-
     try:
-        draw_model(net, folder / "graph.svg")
-    except Exception as error:  # of the model, on inputs made up for it
-        why = error if isinstance(error, DrawingError) else f"{type(error).__name__} in {type(net).__name__}: {error}"
-        _say(f"no graph.svg: {why}")
+        _draw(folder / "graph.svg", net, X, Y)
+    except Exception as error:  # the run itself is saved
+        _say(f"no graph.svg: {type(error).__name__} in {type(net).__name__}: {error}")
+
+
+def _draw(path: Path, net: Any, X: Array, Y: Array) -> None:
+    """Draw the graph of the loss of a batch."""
+    from ..draw import draw
+    from ..graph import capture
+    from ..modelgraph import untouched
+
+    with untouched(net):
+        graph = capture(net.loss, X, Y)
+    draw(graph).save(path)
 
 
 def draw_model(net: Module, path: Path) -> None:

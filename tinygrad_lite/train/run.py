@@ -45,7 +45,7 @@ class Run:
         total: int,
     ) -> None:
         self.net: Any = net
-        self.folder, self.source, self.total = folder, data.source, total
+        self.folder, self.data, self.total = folder, data, total
         if not isinstance(net, Module):
             raise TrainingError(f"train takes a model, an instance of nn.Module, not {net!r}")
         if not callable(getattr(net, "loss", None)):
@@ -164,7 +164,7 @@ class Run:
     def diverged(self, X: Array, Y: Array, what: str) -> Diverged:
         """Go back to the last weights that were good, save them, and return the error that says where it began."""
         manual_seed((self.settings["seed"], self.step))
-        where = _first_bad(capture(self.net.loss, X, Y).vertices)
+        where, remedy = _first_bad(capture(self.net.loss, X, Y).vertices)
         saved = "; no weights were saved"
         if self.finite:
             self._put(self.finite)
@@ -178,15 +178,17 @@ class Run:
         smaller = f"try a smaller learning rate than {self.settings['lr']:g}"
         if self.step == 0:
             smaller = "no step has been made yet, so look at how the loss computes it, and at the data"
-        return Diverged(f"diverged: {what}, and the first value that is not finite is in {where}{saved}; {smaller}")
+        way = f"{remedy}, or {smaller}" if remedy and self.step else remedy or smaller
+        return Diverged(f"diverged: {what}, and the first value that is not finite is in {where}{saved}; {way}")
 
     def write(self, state: str, test_accuracy: float | None, test_loss: float | None = None) -> dict[str, Any]:
         """Return the metrics, and write them and the pictures into the folder."""
         results = {"test_accuracy": test_accuracy, "test_loss": test_loss}
         metrics = {"state": state, **results, "steps": self.step, **self.settings}
-        metrics |= {"data": self.source, "versions": versions(), "curve": self.curve}
+        metrics |= {"data": self.data.source, "versions": versions(), "curve": self.curve}
         if self.folder is not None:
-            write_record(self.folder, self.net, metrics)
+            split, size = self.data.train, self.settings["batch_size"]
+            write_record(self.folder, self.net, metrics, split.X[:, :size], split.Y[..., :size])
         return metrics
 
     def _put(self, values: list[Array]) -> None:
@@ -209,15 +211,38 @@ def saved_run(folder: Path) -> Checkpoint:
     return saved
 
 
-def _first_bad(vertices: tuple[Vertex, ...]) -> str:
-    """Name the first tensor of a graph that holds a NaN or an infinity, and how it was made."""
+def _first_bad(vertices: tuple[Vertex, ...]) -> tuple[str, str]:
+    """Name the first tensor of a graph that holds a NaN or an infinity, how it was made, and what helps where one knows."""
     for vertex in vertices:
         if vertex.value is not None and not np.isfinite(vertex.value).all():
             inputs = ", ".join(vertices[i].name or "…" for i in vertex.inputs)
             made = f"{vertex.op.name}({inputs})" if vertex.op else vertex.kind
             kind = "NaN" if np.isnan(vertex.value).any() else "infinity"
-            return f"{vertex.name or 'an unnamed tensor'} = {made}, {shape_text(vertex.shape)}: {kind}"
-    return "the loss"
+            where = f"{vertex.name or 'an unnamed tensor'} = {made}, {shape_text(vertex.shape)}: {kind}"
+            return where, _remedy(vertex, [vertices[i] for i in vertex.inputs])
+    return "the loss", ""
+
+
+def _remedy(bad: Vertex, inputs: list[Vertex]) -> str:
+    """Say how an op is written so that it stays finite; nothing where its inputs are simply too large."""
+    name = bad.op.name if bad.op else ""
+    before = inputs[0].op.name if inputs and inputs[0].op else ""
+    if name == "log" and before in LOGS:
+        return LOGS[before]
+    given = np.asarray(inputs[-1].value) if inputs else np.ones(())  # of a quotient, what it is divided by
+    if name in ("log", "log2", "log10", "div") and (given == 0).any():
+        return f"{name} was given a 0: add a small ε such as 1e-8 to what it is given"
+    if name in ("log", "log2", "log10", "sqrt") and (given < 0).any():
+        return f"{name} was given a negative number, for which it has no value"
+    if name == "exp":
+        return "exp overflows: subtract the largest of its inputs first, or write softmax or logsumexp, which do"
+    return ""
+
+
+LOGS = {  # what computes the logarithm of an op without its underflow
+    "softmax": "write softmax_cross_entropy(Z, Y) or log_softmax(Z) of the logits instead of log(softmax(Z))",
+    "sigmoid": "write sigmoid_cross_entropy(Z, Y) of the logits instead of log(sigmoid(Z))",
+}
 
 
 def _bytes(columns: Array) -> memoryview:
