@@ -86,7 +86,7 @@ def _run_file(path: Path, purpose: str, choose: Callable[[Path, ModuleType, ast.
 
     # A name of its own for each file: two files net.py in two folders are two modules.
     module = ModuleType("model_" + re.sub(r"\W", "_", str(path.resolve().with_suffix(""))))
-    module.__file__ = str(path)
+    module.__file__, module.__package__ = str(path), ""  # of no package: a relative import is an error
     sys.modules[module.__name__] = module  # dataclasses and annotations look their module up there
     try:
         with _importable(path.resolve().parent):
