@@ -26,7 +26,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 UNNAMED = {"bce/dA2-no-second"}  # put right, but not by an edit: the line is made anew
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+QUICK = {"relu", "linear"}  # of the rest some take 15 s
+
+
+@pytest.mark.parametrize("network", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS])
 def test_every_mistake_is_caught_and_named_in_the_right_line(network: str) -> None:
     with unshrunk():
         found = [examine(mistake) for mistake in SAMPLE if mistake.network == network]
@@ -108,7 +111,7 @@ def random_mistakes(name: str, seed: int, count: int) -> list[Problem]:
     return found
 
 
-@pytest.mark.parametrize("name", ["relu", "rows"])
+@pytest.mark.parametrize("name", [pytest.param("relu", marks=pytest.mark.slow), "rows"])
 def test_random_edits_are_repaired(name: str) -> None:
     problems = random_mistakes(name, seed=len(name), count=2)
     assert len(problems) >= 10

@@ -442,7 +442,14 @@ def wide(n: int) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("make", "n"), [(chain, 100_000), (chain, 10_000), (wide, 10_000), (doublings, 40), (doublings, 90)]
+    ("make", "n"),
+    [
+        pytest.param(chain, 100_000, marks=pytest.mark.slow),
+        (chain, 10_000),
+        (wide, 10_000),
+        (doublings, 40),
+        (doublings, 90),
+    ],
 )
 def test_dot_text_of_a_large_graph(make: Any, n: int) -> None:
     y = make(n)

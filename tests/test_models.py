@@ -110,7 +110,10 @@ def check(name: str, seed: int, m: int) -> None:
         assert min(abs(exact - value) for value in numerical) <= 1e-5 * scale + 1e-8, p.name
 
 
-@pytest.mark.parametrize("name", MODELS)
+SLOW = {"char_transformer"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in MODELS])
 @given(seed=st.integers(0, 10**6), m=st.integers(1, 4))
 @settings(max_examples=10)
 def test_the_gradients_are_right(name: str, seed: int, m: int) -> None:

@@ -669,7 +669,9 @@ LONG = [
 
 
 @pytest.mark.parametrize("bit", LONG)
-@pytest.mark.parametrize("around", ["{}", "a = {}", "$$a = {}$$", "$a = {} = b$"])
+@pytest.mark.parametrize(
+    "around", ["{}", *[pytest.param(form, marks=pytest.mark.slow) for form in ("a = {}", "$$a = {}$$", "$a = {} = b$")]]
+)
 def test_a_page_four_times_as_long_takes_four_times_the_work(bit: str, around: str) -> None:
     short, long = (around.replace("{}", bit * (n // len(bit))) for n in (5_000, 20_000))
     check_page(long)
