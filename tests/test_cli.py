@@ -14,6 +14,7 @@ import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import EpsImagePlugin, Image, ImageDraw
 
 import tinygrad_lite
 from tinygrad_lite import cli
@@ -700,6 +701,18 @@ def test_a_hostile_picture_is_refused_in_little_memory(content: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert not Path("written").exists()
+
+
+def test_postscript_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(EpsImagePlugin.EpsImageFile, "_open", lambda file: opened.append(file))
+    Path("digit.png").write_bytes(HOSTILE["PostScript"])
+    with pytest.raises(DataError):
+        read_picture("digit.png")
+    assert not opened
+    with suppress(Exception):
+        Image.open("digit.png")
+    assert opened  # the mutant: Pillow left to itself
 
 
 def test_only_files_are_opened_as_pictures(here: Path) -> None:
