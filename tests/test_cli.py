@@ -14,8 +14,9 @@ import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from tinygrad_lite.data.picture import read_picture
 from tinygrad_lite.modelfile import ModelFileError, instantiate, load_model
 from tinygrad_lite.train import record
 from tinygrad_lite.train.checkpoint import Checkpoint
+from tinygrad_lite.train.stop import STOPS
 
 ROOT = Path(__file__).parents[1]
 NOTES = ROOT / "models" / "mnist_two_layer.py"
@@ -106,7 +108,7 @@ def test_train_then_evaluate_then_predict(data: Path, here: Path, monkeypatch: p
     assert re.fullmatch(r"test accuracy 0\.\d{4}", last)
     assert float(last.split()[-1]) > 0.8
     out = here / "runs" / "mnist_two_layer"
-    files = ["curve.png", "graph.svg", "metrics.json", "weights.safetensors"]
+    files = [".lock", "curve.png", "graph.svg", "metrics.json", "weights.safetensors"]
     assert sorted(path.name for path in out.iterdir()) == files
 
     for source in (["--out", out], ["--weights", out / "weights.safetensors"], []):
@@ -133,7 +135,7 @@ def test_train_then_evaluate_then_predict(data: Path, here: Path, monkeypatch: p
     Image.new("L", (28, 28)).save("blank.png")
     assert run("predict", NOTES, "blank.png").stdout == "blank.png: blank; there is no digit in it\n"
     assert (
-        run("train", NOTES, "--data", data, "--steps", 1)
+        run("train", NOTES, "--data", data, "--steps", 1, "--overwrite")
         .stdout.splitlines()[0]
         .endswith("(replaces the run saved there)")
     )
@@ -148,10 +150,10 @@ def test_a_model_that_gives_logits_predicts_probabilities(data: Path, here: Path
 
 
 def test_a_full_disk_is_one_sentence(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, content: bytes) -> int:
+    def full(_file: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     fails(2, "weights.safetensors: No space left on device", "train", NOTES, "--data", data, "--steps", 1)
 
 
@@ -163,7 +165,8 @@ def test_resume_from_the_command_line(data: Path, here: Path) -> None:
     for name in ("weights.safetensors", "metrics.json"):
         assert (here / "whole" / name).read_bytes() == (here / "part" / name).read_bytes()
     fails(2, "lr was 0.1, now 0.3", *options, "--steps", 40, "--lr", 0.3, "--out", "part", "--resume")
-    fails(2, "no saved run to resume", *options, "--out", "nothing", "--resume")
+    fails(2, r"run of 30 steps; .*\(--resume\).*\(--overwrite\)", *options, "--steps", 40, "--out", "part")
+    assert "starting from the beginning" in run(*options, "--steps", 3, "--out", "nothing", "--resume").stderr
 
 
 def test_a_diverging_run_is_a_failure(data: Path) -> None:
@@ -262,10 +265,10 @@ def test_what_a_model_draws_for_itself_comes_from_the_seed_of_the_run(data: Path
     words = ["train", path, "--data", data, "--out", "run"]
     last = run(*words, "--steps", 9, "--seed", 5).stdout.splitlines()[-1]
     assert run("evaluate", path, "--data", data, "--out", "run").stdout.splitlines()[-1] == last
-    assert run(*words, "--steps", 4, "--seed", 5).exit_code == 0
+    assert run(*words, "--steps", 4, "--seed", 5, "--overwrite").exit_code == 0
     assert run(*words, "--steps", 9, "--resume").stdout.splitlines()[-1] == last
-    assert run(*words, "--steps", 9).stdout.splitlines()[-1] != last  # the mutant: seed 0
-    run(*words, "--lr", 1e30, "--seed", 5)  # diverges
+    assert run(*words, "--steps", 9, "--overwrite").stdout.splitlines()[-1] != last  # the mutant: seed 0
+    run(*words, "--lr", 1e30, "--seed", 5, "--overwrite")  # diverges
     assert run("evaluate", path, "--data", data, "--out", "run").exit_code == 0
     assert Checkpoint.load(here / "run" / "weights.safetensors").seed == 5
 
@@ -402,36 +405,71 @@ def test_a_pipe_is_no_model_file(here: Path) -> None:
 # --- in a process of its own
 
 
-def start(*words: object, **options: Any) -> subprocess.Popen[str]:
+LIMIT = 120  # seconds: no child lives longer
+
+
+def fresh() -> None:
+    """Give a child the signals that the tests' own parent may have had it ignore, as `nohup … &` does."""
+    for number in STOPS:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@contextmanager
+def start(*words: object, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """The command in a process of its own, which is killed when the block or its time ends."""
     command = [sys.executable, "-m", "tinygrad_lite", *map(str, words)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
-    return subprocess.Popen(command, env=environment, **pipes, **options)
+    with subprocess.Popen(command, env=environment, preexec_fn=fresh, **(pipes | options)) as child:
+        timer = Timer(LIMIT, child.kill)
+        timer.start()
+        try:
+            yield child
+        finally:
+            timer.cancel()
+            child.kill()
 
 
-def test_ctrl_c_saves_and_says_how_to_resume(data: Path, here: Path) -> None:
-    words = ["train", NOTES, "--data", data, "--batch-size", 1, "--steps", 10_000_000, "--out", "a run"]
+@pytest.mark.parametrize("number", STOPS, ids=lambda number: number.name)
+def test_a_signal_saves_and_says_how_to_resume(number: signal.Signals, data: Path, here: Path) -> None:
+    words = ["train", NOTES, "--data", data, "--batch-size", 1, "--steps", 10_000_000, "--out", "a run", "--overwrite"]
     with start(*words) as child:
         assert child.stdout is not None
         assert child.stdout.readline().startswith("TwoLayer: 7,960 parameters, 1,500 samples from")
         assert child.stdout.readline().startswith("step 1/10000000  loss")
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=60)
-    assert child.returncode == 130
+        child.send_signal(number)
+        out, err = child.communicate(timeout=LIMIT)
+    assert child.returncode == 128 + number
     assert "test accuracy" not in out
     stopped, resume = err.splitlines()[-2:]
     found = re.fullmatch(r"interrupted after step (\d+) of 10000000; the run is saved in a run", stopped)
     assert found, err
-    line = " ".join(str(word) for word in words[:-1])
+    line = " ".join(str(word) for word in words[:-2])
     assert resume == f"resume with: tinygrad-lite {line} 'a run' --resume"
     assert json.loads((here / "a run" / "metrics.json").read_text())["steps"] == int(found[1])
     words[words.index(10_000_000)] = int(found[1]) + 5
-    assert run(*words, "--resume").exit_code == 0
+    assert run(*words[:-1], "--resume").exit_code == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="a terminal that closes")
+def test_a_terminal_that_closes_leaves_the_run_saved(data: Path, here: Path) -> None:
+    """Writing to it fails from then on: what sends SIGHUP takes the terminal away too."""
+    ours, theirs = os.openpty()
+    words = ["train", NOTES, "--data", data, "--batch-size", 1, "--steps", 10_000_000, "--out", "run"]
+    with start(*words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as child:
+        os.close(theirs)
+        shown = b""
+        while b"/10000000" not in shown:
+            shown += os.read(ours, 1000)
+        os.close(ours)
+        child.send_signal(signal.SIGHUP)
+        assert child.wait(LIMIT) == 128 + signal.SIGHUP
+    assert json.loads((here / "run" / "metrics.json").read_text())["state"] == "interrupted"
 
 
 def test_no_traceback_and_the_exit_code_of_the_process() -> None:
     with start("train", "nowhere.py") as child:
-        out, err = child.communicate(timeout=60)
+        out, err = child.communicate(timeout=LIMIT)
     assert child.returncode == 2
     assert (out, err) == ("", "error: nowhere.py: no such file; give the path of a Python file\n")
 
@@ -484,7 +522,9 @@ def test_help_loads_nothing_heavy() -> None:
         "print(sorted(set(sys.modules) & {'matplotlib', 'PIL', 'rich', 'graphviz', 'hypothesis', 'safetensors', "
         "'jaxtyping', 'tinygrad_lite.draw', 'tinygrad_lite.train', 'tinygrad_lite.data'}))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=LIMIT
+    )
     assert done.stdout.splitlines()[-1] == "[]"
 
 
@@ -763,7 +803,10 @@ def test_dust_is_no_digit_and_a_thin_line_is_one() -> None:
 def command(*words: object, **environment: str) -> subprocess.CompletedProcess[bytes]:
     code = "from tinygrad_lite.cli import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)], capture_output=True, env={**os.environ, **environment}
+        [sys.executable, "-c", code, *map(str, words)],
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=LIMIT,
     )
 
 

@@ -656,7 +656,9 @@ heavy = {"gzip", "hashlib", "http", "platformdirs", "rich", "tempfile", "urllib.
 print(*sorted(heavy & (set(sys.modules) - before)))
 """
     where = str(Path(lookup.__file__).parents[1])
-    done = subprocess.run([sys.executable, "-c", program, where], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, where], capture_output=True, text=True, check=True, timeout=120
+    )
     assert done.stdout.split() == []
 
 

@@ -640,4 +640,4 @@ def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_tl_derive_is_found_and_loads_late() -> None:
     code = "import sys, tinygrad_lite as tl; assert 'tinygrad_lite.derive' not in sys.modules; tl.derive; print('ok')"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "ok\n"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120).stdout == "ok\n"

@@ -623,7 +623,9 @@ def test_a_graphviz_that_takes_too_long_is_stopped(tmp_path: Path, monkeypatch: 
 
 def test_importing_draw_loads_no_graphviz() -> None:
     code = "import sys, tinygrad_lite.draw; print({'graphviz', 'pygraphviz'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ, timeout=120
+    )
     assert done.stdout.strip() == "set()"
 
 

@@ -27,7 +27,6 @@ from tinygrad_lite import Tensor, gradients, manual_seed, nn, random, sigmoid, s
 from tinygrad_lite import train as package
 from tinygrad_lite.data import DataError, Dataset, Split, digits
 from tinygrad_lite.files import replace_file
-from tinygrad_lite.nn.state import write_state
 from tinygrad_lite.train import (
     Display,
     Diverged,
@@ -39,6 +38,7 @@ from tinygrad_lite.train import (
     record,
     train,
 )
+from tinygrad_lite.train import run as policy
 from tinygrad_lite.train.checkpoint import Checkpoint
 
 INPUTS, CLASSES, M = 6, 4, 37
@@ -171,7 +171,7 @@ def test_scores_that_are_not_finite_are_refused() -> None:
         accuracy(net, DATA.test)
 
 
-@pytest.mark.parametrize("facts", [[1], {"step": "x", "settings": 3, "curve": None}, {"step": 1}])
+@pytest.mark.parametrize("facts", [{}, {"step": "x", "settings": 3, "curve": None}, {"step": 1}])
 def test_facts_of_a_stranger_are_no_run(facts: Any, tmp_path: Path) -> None:
     Checkpoint(new_net().state_dict(), facts=facts).save(tmp_path / "weights.safetensors")
     with pytest.raises(TrainingError, match="no run that could go on"):
@@ -216,7 +216,7 @@ def test_a_second_ctrl_c_stops_at_once_unless_it_is_a_nervous_finger(
     later: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("tinygrad_lite.train.loop.monotonic", lambda: clock[0])
+    monkeypatch.setattr("tinygrad_lite.train.stop.monotonic", lambda: clock[0])
 
     def impatient(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
@@ -244,7 +244,8 @@ def test_it_trains_in_a_thread() -> None:
 
 
 def test_a_long_run_saves_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(policy, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(policy, "SAVE_COST", 0)
     saved: list[int] = []
 
     def look(step: int, *_: object) -> None:
@@ -282,8 +283,6 @@ def test_other_data_and_other_models_do_not_resume(tmp_path: Path) -> None:
 
 
 def test_nothing_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="no saved run to resume; start one without resume"):
-        train(new_net(), DATA, out=tmp_path, resume=True)
     with pytest.raises(TrainingError, match="give out="):
         train(new_net(), DATA, resume=True)
     Checkpoint(new_net().state_dict()).save(tmp_path / "weights.safetensors")
@@ -324,7 +323,7 @@ def test_an_error_costs_one_step(kind: type[BaseException], batch_size: int | No
 def test_an_error_in_the_first_step_leaves_the_run_that_was_there(tmp_path: Path) -> None:
     train(Failing(), DATA, steps=3, out=tmp_path)
     before = (tmp_path / "weights.safetensors").read_bytes()
-    for options in ({}, {"resume": True}):
+    for options in ({"overwrite": True}, {"resume": True}):
         with pytest.raises(RuntimeError) as caught:
             train(Failing(1), DATA, steps=9, out=tmp_path, **options)  # type: ignore[arg-type]
         assert not hasattr(caught.value, "__notes__")
@@ -342,7 +341,7 @@ def test_an_error_of_the_test_set_or_of_a_report_leaves_all_steps(tmp_path: Path
 
     for net, options, steps in ((new_net(), {"report": report}, 5), (NoTest(INPUTS, 3, CLASSES), {}, 9)):
         with pytest.raises(AssertionError) as caught:
-            train(net, DATA, steps=9, out=tmp_path, **options)  # type: ignore[arg-type]
+            train(net, DATA, steps=9, out=tmp_path, overwrite=True, **options)  # type: ignore[arg-type]
         assert caught.value.__notes__ == [f"the run is saved in {tmp_path}, after step {steps} of 9"]
 
 
@@ -435,7 +434,7 @@ def test_metrics(tmp_path: Path) -> None:
     }
     assert [point[0] for point in read["curve"]] == list(range(1, 13))
     assert all(isfinite(loss) and 0 <= share <= 1 for _, loss, share in read["curve"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.json", "weights.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "metrics.json", "weights.safetensors"]
 
 
 def test_weights_are_plain_safetensors(tmp_path: Path) -> None:
@@ -831,12 +830,6 @@ def test_damaged_weights(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"weights\.safetensors: ") as caught:
         load_weights(new_net(), path)
     assert str(caught.value).count(str(path)) == 1
-
-
-def test_weights_with_damaged_facts_are_weights(tmp_path: Path) -> None:
-    write_state(tmp_path / "weights.safetensors", new_net(1).state_dict(), {"tinygrad_lite": "{half a dict"})
-    load_weights(net := new_net(), tmp_path / "weights.safetensors")
-    np.testing.assert_array_equal(net.W1.numpy(), new_net(1).W1.numpy())
 
 
 def test_weights_of_another_model(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The command line: one function per command, and one place that turns errors into a sentence and an exit code.
 
 Imports NumPy and click; everything else loads inside the commands.  Exit codes: 0 fine, 1 a run diverged or a check
-failed, 2 wrong usage or unreadable input, 3 a fault of ours, 130 interrupted.
+failed, 2 wrong usage or unreadable input, 3 a fault of ours, 130 interrupted, 129 and 143 stopped by SIGHUP and SIGTERM.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ class Commands(click.Group):
         except KeyboardInterrupt as error:
             from .train import Interrupted
 
-            resume = _how_to_resume(ctx) if isinstance(error, Interrupted) else ""
-            _end(str(error) or "interrupted", INTERRUPTED, resume)
+            if isinstance(error, Interrupted):
+                _end(str(error), 128 + error.number, _how_to_resume(ctx))
+            _end(str(error) or "interrupted", INTERRUPTED)
         except (Exception, SystemExit) as error:
             from .train import Diverged
 
@@ -126,14 +127,15 @@ def _give_up_output() -> None:
 
 
 def _end(message: str, code: int, *more: str) -> NoReturn:
-    for line in (message, *more):
-        if line:
-            click.echo(line, err=True)
+    with suppress(OSError):  # a terminal that is gone
+        for line in (message, *more):
+            if line:
+                click.echo(line, err=True)
     raise click.exceptions.Exit(code)
 
 
 def _how_to_resume(ctx: click.Context) -> str:
-    arguments = [word for word in ctx.meta["arguments"] if word != "--resume"]
+    arguments = [word for word in ctx.meta["arguments"] if word not in ("--resume", "--overwrite")]
     return f"resume with: {ctx.info_name} {shlex.join(arguments)} --resume"
 
 
@@ -183,6 +185,7 @@ COUNT = click.IntRange(min=1)
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights and batches; default: 0.")
 @OUT
 @click.option("--resume", is_flag=True, help="Go on with the run saved in the folder, with its settings.")
+@click.option("--overwrite", is_flag=True, help="Replace the run saved in the folder, once this one has finished.")
 def train(model: Path, data: str | None, out: Path | None, seed: int | None, **options: Any) -> None:
     """Train MODEL on MNIST, or on data of its own; without options by full-batch gradient descent, 500 steps of 0.1."""
     from .train import Display
@@ -194,7 +197,7 @@ def train(model: Path, data: str | None, out: Path | None, seed: int | None, **o
     dataset = _dataset(model, net, data)
     size = sum(p.size for p in net.parameters())
     samples = dataset.train.X.shape[1]
-    there = " (replaces the run saved there)" if (out / SAVED).exists() and not options["resume"] else ""
+    there = " (replaces the run saved there)" if (out / SAVED).exists() and options["overwrite"] else ""
     click.echo(
         f"{type(net).__name__}: {size:,} parameters, {samples:,} samples from {dataset.source}, run in {out}{there}"
     )
@@ -405,6 +408,7 @@ def info() -> None:
 
     from .data import lookup
     from .train.record import versions
+    from .train.threads import described
 
     def version(package: str) -> str:
         try:
@@ -418,6 +422,7 @@ def info() -> None:
 
     others = (
         "click",
+        "filelock",
         "graphviz",
         "hypothesis",
         "jaxtyping",
@@ -426,12 +431,14 @@ def info() -> None:
         "pygraphviz",
         "rich",
         "safetensors",
+        "threadpoolctl",
     )
     rows = list((versions() | {package: version(package) for package in others}).items())
     named = os.environ.get(lookup.VARIABLE)
     rows.append((f"data, ${lookup.VARIABLE}", held(Path(named)) if named else "not set"))
     rows.append(("data, cache", held(user_cache_path("tinygrad-lite"))))
     rows.append(("data, embedded", "1,797 digits"))
+    rows.append(("BLAS threads", described()))
     rows.append(("dot program", shutil.which("dot") or "not found"))
     rows.append(("pygraphviz", "found" if util.find_spec("pygraphviz") else "not found"))
     for name, value in rows:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -31,15 +33,35 @@ def check_file(path: Path, most: int | None = None) -> None:
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` make a file beside `path`, then put it in its place in one step.
+    """Have `write` make a file beside `path`, and put it in its place in one step once the disk has it.
 
-    Raises OSError that names `path` where it cannot be written.
+    A process that is killed meanwhile leaves a file that `leftovers` finds.  Raises OSError that names `path` where it
+    cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
+        _sync_names(path.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may be gone, and that is the error
+            temporary.unlink(missing_ok=True)
+
+
+def leftovers(path: Path) -> list[Path]:
+    """Return the files beside `path` from which it would have been replaced, had their writers not been killed."""
+    return list(path.parent.glob(f".{path.name}.*"))
+
+
+def _sync_names(folder: Path) -> None:
+    """Wait until the disk has the names in a folder; not all systems can, and Windows opens no folder."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

@@ -2,9 +2,10 @@
 
 from .checkpoint import TrainingError, load_weights
 from .evaluate import accuracy, loss_of, probabilities, scores
-from .loop import OPTIMIZERS, Interrupted, train
+from .loop import OPTIMIZERS, train
 from .progress import Display
 from .run import Diverged
+from .stop import Interrupted
 
 __all__ = [
     "Display",

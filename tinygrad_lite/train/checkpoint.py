@@ -1,15 +1,13 @@
 """What a run saves in `weights.safetensors`, and reads back to go on bit for bit.
 
-The file holds the parameters under their names, the optimiser's state under `optimizer/...`, and in its metadata, as
-JSON, the step, the settings and the curve.  No state of a random number generator is needed: the order of the samples
-follows from the seed and the number of the epoch.
+The file holds the parameters under their names, the optimiser's state under `optimizer/...`, and as its facts the step,
+the settings and the curve.  A checksum covers all of it: a run goes on from what was saved or not at all.  No state of a
+random number generator is needed: the order of the samples follows from the seed and the number of the epoch.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from ..nn.state import read_state, write_state
 
 Array = np.ndarray[Any, Any]
 WEIGHTS = "weights.safetensors"
-STATE, META = "optimizer/", "tinygrad_lite"  # no attribute name, and so no parameter name, holds a slash
+STATE = "optimizer/"  # no attribute name, and so no parameter name, holds a slash
 
 
 class TrainingError(ValueError):
@@ -39,7 +37,7 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Write the file in one go: it is the old one or the new one, whatever happens meanwhile."""
         arrays = self.weights | {STATE + name: array for name, array in self.optimizer.items()}
-        write_state(path, arrays, {META: json.dumps(self.facts, allow_nan=False)})
+        write_state(path, arrays, self.facts)
 
     @property
     def seed(self) -> int:
@@ -50,20 +48,16 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
-        """Read a file that `save`, or anyone who writes safetensors, has written.
+        """Read a file that `save`, or anyone who writes safetensors, has written; a stranger's has no facts.
 
         Raises TrainingError where it is missing or damaged.
         """
         try:
-            arrays, metadata = read_state(path)
+            arrays, facts = read_state(path)
         except FileNotFoundError:
             raise TrainingError(f"{path}: no such file; train first, or name the folder of a finished run") from None
         except ValueError as error:
             raise TrainingError(f"{error}; or train again") from None
-        facts = None
-        with suppress(ValueError):  # weights that a stranger wrote can be used all the same
-            facts = json.loads(metadata.get(META, "{}"))
-        facts = facts if isinstance(facts, dict) else {}
         weights = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
         state = {name.removeprefix(STATE): array for name, array in arrays.items() if name.startswith(STATE)}
         return cls(weights, state, facts)

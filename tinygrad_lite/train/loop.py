@@ -1,19 +1,15 @@
-"""The training loop: what may be asked for, the steps, Ctrl-C."""
+"""The training loop: what may be asked for, and the steps."""
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from itertools import repeat
 from math import ceil, inf, isfinite
 from numbers import Integral, Real
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -25,7 +21,11 @@ from ..optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from ..random import manual_seed
 from .checkpoint import Array, TrainingError
 from .evaluate import CHUNK, accuracy, evaluating, loss_of, scores
-from .run import Diverged, Run, saved_run
+from .folder import Folder
+from .record import say
+from .run import Diverged, Run
+from .stop import Interrupted, deferred_signals
+from .threads import blas_threads
 
 Report = Callable[[int, int, float, float | None], None]  # step, of how many, loss, accuracy of a classifier
 
@@ -40,12 +40,6 @@ OPTIMIZERS: dict[str, tuple[Callable[..., Optimizer], float]] = {
 }
 STEPS = 500
 LEAST = {"steps": 1, "epochs": 1, "batch_size": 1, "seed": 0}  # the options that are whole numbers
-PATIENCE = 1.0  # seconds: a Ctrl-C sooner than this after the first is a nervous finger
-SAVE_EVERY = 60.0  # seconds: what a power cut may cost
-
-
-class Interrupted(KeyboardInterrupt):
-    """The run was stopped by Ctrl-C, and saved if it has a folder; the message says after which step."""
 
 
 def train(
@@ -60,6 +54,7 @@ def train(
     seed: int | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     report: Report | None = None,
 ) -> dict[str, Any]:
     """Train `net` on `data.train`, in place, and return what metrics.json holds: configuration, curve, test accuracy.
@@ -76,14 +71,17 @@ def train(
     batch before the step; the accuracy is that of its first 2,048 samples: all of 60,000 would cost a third of a step.
     Data without labels has no accuracy: there it is None.
 
-    With `out`, the folder gets weights.safetensors, metrics.json, curve.png and graph.svg.  The weights are also saved
-    once a minute and on Ctrl-C; `resume=True` goes on from them, bit for bit as if the run had never stopped.  What is not
-    said then is as it was; only the length of the run may change.
+    With `out`, the folder gets weights.safetensors, metrics.json, curve.png and graph.svg.  The weights are saved after
+    the first step, then every 5 seconds (or 1/200 of the time so far, or 20 times what a save takes, if that is more), and
+    on Ctrl-C, SIGTERM and SIGHUP; `resume=True` goes on from them, bit for bit as if the run had never stopped, and from
+    the beginning where nothing is saved.  What is not said then is as it was; only the length of the run may change.
+    A run that is in the folder is not replaced without `overwrite=True`; until the new one has finished it is kept in
+    `replaced`.  One training at a time has the folder.
 
     Raises TrainingError for what cannot be trained, saved or resumed, and for parameters in the loss that the module does
     not list; DataError for data that is none; Diverged where the loss is not finite (saved are the last weights whose
-    loss was finite); Interrupted, a KeyboardInterrupt, on Ctrl-C.  Another error in a step, such as one in `loss`, passes
-    through; the steps before it are saved.
+    loss was finite); Interrupted, a KeyboardInterrupt, on Ctrl-C and such signals.  Another error in a step, such as one
+    in `loss`, passes through; the steps before it are saved.
 
     >>> from tinygrad_lite import nn, softmax_cross_entropy
     >>> from tinygrad_lite.data import digits
@@ -103,42 +101,68 @@ def train(
     check_dataset(data, "train")
     if resume and out is None:
         raise TrainingError("there is nothing to resume without a folder; give out=")
-    saved = saved_run(Path(out)) if resume and out is not None else None
-    known: dict[str, Any] = {"optimizer": "sgd", "seed": 0, **recipe}
-    if saved:
-        was = {name: saved.facts["settings"].get(name) for name in given}
-        known = {"optimizer": "sgd", "seed": 0, **_checked(f"{out}: the saved ", was | {"steps": saved.facts["total"]})}
-    settings: dict[str, Any] = {name: asked.get(name, known.get(name)) for name in given}
-    make, default = OPTIMIZERS[settings["optimizer"]]
-    settings["lr"] = settings["lr"] or default
-    size = settings["batch_size"]
-    length = asked if "steps" in asked or "epochs" in asked else known
-    per_epoch = ceil(data.train.X.shape[1] / size) if size else 1
-    total = length["epochs"] * per_epoch if "epochs" in length else length.get("steps", STEPS)
-    run = Run(net, make, settings, data, None if out is None else Path(out), total)
-    if saved:
-        run.restore(saved)
-    net.train()
-    # A loss that is not finite ends the run, with more to say than NumPy's warnings.
-    with _deferred_interrupt() as interrupts, np.errstate(all="ignore"), _saving_what_is_done(run):
-        _go(run, _batches(data.train, size, settings["seed"], run.step), interrupts, report)
-        run.save()
-        if run.step < total:
-            run.write("interrupted", None)
-            where = "" if out is None else f"; the run is saved in {out}"
-            raise Interrupted(f"interrupted after step {run.step} of {total}{where}")
-        return run.write(
-            "finished", None if data.test.labels is None else accuracy(net, data.test), loss_of(net, data.test)
+    if resume and overwrite:
+        raise TrainingError(
+            "resume=True goes on with the run in the folder, overwrite=True replaces it; give one of them"
         )
+    with closing(Folder(Path(out))) if out is not None else nullcontext() as folder:
+        saved = None
+        if folder is not None and resume:
+            saved = folder.saved_run()
+            if saved is None:
+                say(f"nothing is saved in {out} yet: starting from the beginning")
+        elif folder is not None and not overwrite:
+            folder.refuse_another()
+        known: dict[str, Any] = {"optimizer": "sgd", "seed": 0, **recipe}
+        if saved:
+            was = {name: saved.facts["settings"].get(name) for name in given} | {"steps": saved.facts["total"]}
+            known = {"optimizer": "sgd", "seed": 0, **_checked(f"{out}: the saved ", was)}
+        settings: dict[str, Any] = {name: asked.get(name, known.get(name)) for name in given}
+        make, default = OPTIMIZERS[settings["optimizer"]]
+        settings["lr"] = settings["lr"] or default
+        length = asked if "steps" in asked or "epochs" in asked else known
+        total = _steps(length, data.train.X.shape[1], settings["batch_size"])
+        run = Run(net, make, settings, data, folder, total)
+        if saved:
+            run.restore(saved)
+        return _run(run, data, report)
+
+
+def _steps(length: Mapping[str, int], m: int, size: int | None) -> int:
+    """Return how many steps a run of so many steps or epochs makes."""
+    per_epoch = ceil(m / size) if size else 1
+    return length["epochs"] * per_epoch if "epochs" in length else length.get("steps", STEPS)
+
+
+def _run(run: Run, data: Dataset, report: Report | None) -> dict[str, Any]:
+    """Make the steps of a run, save it, and return its metrics.  Raises Interrupted where it was stopped before its end."""
+    net, size, seed = run.net, run.settings["batch_size"], run.settings["seed"]
+    net.train()
+    columns = min(size or inf, data.train.X.shape[1])
+    # A loss that is not finite ends the run, with more to say than NumPy's warnings.
+    with (
+        deferred_signals() as stops,
+        blas_threads(net, columns),
+        np.errstate(all="ignore"),
+        _saving_what_is_done(run),
+    ):
+        _go(run, _batches(data.train, size, seed, run.step), stops, report)
+        run.save()
+        if run.step < run.total:
+            if run.kept is not None:
+                run.write("interrupted", None)
+            raise Interrupted(f"interrupted {run.where()}", stops[0])
+        accurate = None if data.test.labels is None else accuracy(net, data.test)
+        return run.write("finished", accurate, loss_of(net, data.test))
 
 
 def _go(
-    run: Run, batches: Iterator[tuple[Array, Array, Array | None]], interrupts: list[float], report: Report | None
+    run: Run, batches: Iterator[tuple[Array, Array, Array | None]], stops: list[int], report: Report | None
 ) -> None:
-    """Make the steps that are missing, or as many as Ctrl-C allows."""
+    """Make the steps that are missing, or as many as the signals allow."""
     net = run.net
-    correct, saved_at = run.curve[-1][2] if run.curve else None, monotonic()
-    while run.step < run.total and not interrupts:
+    correct = run.curve[-1][2] if run.curve else None
+    while run.step < run.total and not stops:
         X, Y, labels = next(batches)
         manual_seed((run.settings["seed"], run.step))
         J = net.loss(X, Y)
@@ -158,10 +182,8 @@ def _go(
             run.curve.append([run.step, float(f"{loss:.6g}"), correct])
         if report is not None:
             report(run.step, run.total, loss, correct)
-        if monotonic() - saved_at > SAVE_EVERY:
-            run.save()
-            saved_at = monotonic()
-    if interrupts:
+        run.save_if_due()
+    if run.step < run.total:
         return
     X, Y, _ = next(batches)
     with evaluating(net):  # the last step may have been the one too far
@@ -239,26 +261,3 @@ def _saving_what_is_done(run: Run) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         run.rescue(error)
         raise
-
-
-@contextmanager
-def _deferred_interrupt() -> Iterator[list[float]]:
-    """Have Ctrl-C put its time in the list instead of cutting a step in half; one more, a second later, raises at once."""
-    asked: list[float] = []
-
-    def ask(_number: int, _frame: object) -> None:
-        if not asked and sys.stderr is not None:
-            print("stopping after this step; press Ctrl-C once more to stop without saving", file=sys.stderr)
-        elif asked and monotonic() - asked[0] > PATIENCE:
-            raise KeyboardInterrupt
-        asked.append(monotonic())
-
-    before = signal.getsignal(signal.SIGINT)
-    ours = threading.current_thread() is threading.main_thread() and before not in (None, signal.SIG_IGN)
-    if ours:
-        signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
@@ -43,7 +44,8 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.bar is not None:
-            self.bar.stop()
+            with suppress(OSError):
+                self.bar.stop()
 
     def __call__(self, step: int, total: int, loss: float, accuracy: float | None) -> None:
         """Show the step; called after every step, it draws only now and then."""
@@ -63,7 +65,10 @@ class Display:
         if self.bar is not None and (now - self.shown > REFRESH or step == total):
             self.shown = now
             figures = self._figures(now, step, total, loss, accuracy)
-            self.bar.update(self.task, completed=step, description=figures, refresh=True)
+            try:
+                self.bar.update(self.task, completed=step, description=figures, refresh=True)
+            except OSError:  # the terminal is gone
+                self.bar = None
 
     def _figures(self, now: float, step: int, total: int, loss: float, accuracy: float | None) -> str:
         assert self.began is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,11 @@ def write_record(folder: Path, net: Module, metrics: dict[str, Any], X: Array, Y
     try:
         _plot(folder / "curve.png", metrics)
     except ImportError:
-        _say('no curve.png: matplotlib is not installed; pip install "tinygrad-lite[plot]"')
+        say('no curve.png: matplotlib is not installed; pip install "tinygrad-lite[plot]"')
     try:
         _draw(folder / "graph.svg", net, X, Y)
     except Exception as error:  # the run itself is saved
-        _say(f"no graph.svg: {type(error).__name__} in {type(net).__name__}: {error}")
+        say(f"no graph.svg: {type(error).__name__} in {type(net).__name__}: {error}")
 
 
 def _draw(path: Path, net: Any, X: Array, Y: Array) -> None:
@@ -96,5 +97,8 @@ def _plot(path: Path, metrics: dict[str, Any]) -> None:
     replace_file(path, lambda temporary: figure.savefig(temporary, format="png", dpi=120))
 
 
-def _say(line: str) -> None:
-    print(f"tinygrad_lite: {line}", file=sys.stderr)
+def say(line: str) -> None:
+    """Tell the user something that is no error, on stderr."""
+    if sys.stderr is not None:
+        with suppress(OSError, RuntimeError):  # a terminal that is gone; a signal in the middle of another line
+            print(f"tinygrad_lite: {line}", file=sys.stderr)

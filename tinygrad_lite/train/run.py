@@ -5,8 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryFile
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +17,16 @@ from ..random import manual_seed
 from ..tensor import Tensor, describe, history, shape_text
 from .checkpoint import WEIGHTS, Array, Checkpoint, TrainingError
 from .evaluate import check_takes
+from .folder import Folder
 from .record import versions, write_record
 
 if TYPE_CHECKING:
     from ..data import Dataset
+
+
+SAVE_EVERY = 5.0  # seconds: with a step and the save itself, a killed run has lost less than 10
+SAVE_PART = 200  # … or this part of the time so far, where that is more
+SAVE_COST = 20  # … or this many times what a save takes, so that no run spends its time saving
 
 
 class Diverged(ArithmeticError):  # noqa: N818 -- an event of training, no mistake
@@ -31,8 +36,7 @@ class Diverged(ArithmeticError):  # noqa: N818 -- an event of training, no mista
 class Run:
     """A module, its optimiser and settings, the step it has reached and the curve so far.
 
-    Raises TrainingError for a module that cannot be trained, for settings the optimiser refuses, and for a folder that
-    cannot be written to.
+    Raises TrainingError for a module that cannot be trained, and for settings the optimiser refuses.
     """
 
     def __init__(
@@ -41,7 +45,7 @@ class Run:
         make: Callable[..., Optimizer],
         settings: dict[str, Any],
         data: Dataset,
-        folder: Path | None,
+        folder: Folder | None,
         total: int,
     ) -> None:
         self.net: Any = net
@@ -70,12 +74,20 @@ class Run:
             "samples": data.train.X.shape[1],
             "checksum": f"{zlib.crc32(_bytes(data.train.Y), zlib.crc32(_bytes(data.train.X))):08x}",
         }
+        broken = [name for name, p in net.named_parameters() if not np.isfinite(p.numpy()).all()]
+        if broken:
+            raise TrainingError(
+                f"{type(net).__name__} cannot be trained: there are NaN or infinite values in {', '.join(broken)}; look at "
+                "how __init__ makes them, or at the file they are from"
+            )
         self.step = 0
         self.curve: list[list[Any]] = []
         self.finite: list[Array] = []  # the last values of parameters and buffers whose loss was finite
         self.whole: list[Array] = []  # those after the last step, if one was made since the run was started or resumed
-        if folder is not None:
-            _make_folder(folder)
+        self.replaces = True  # whether the first save would replace a run that has ended
+        self.kept: int | None = None  # the step that was saved last, by this run
+        self.began = self.saved_at = monotonic()
+        self.cost = 0.0  # seconds that the last save took
 
     def value(self, J: Any) -> float:
         """Return the value of a loss, or say what is wrong with it."""
@@ -123,21 +135,46 @@ class Run:
         self.step += 1
         self.whole = [t._data for t in self.tensors]
 
+    def where(self) -> str:
+        """Say after which step the run stopped, and what is saved of it."""
+        saved = "" if self.folder is None or self.kept is None else f"; the run is saved in {self.folder.path}"
+        return f"after step {self.step} of {self.total}{saved}"
+
     def rescue(self, error: BaseException) -> None:
-        """Go back to the end of the last step, save that, and note it on the error that stopped the run."""
-        if not self.whole:
-            return
-        self._put(self.whole)
-        if self.folder is not None:
-            with suppress(OSError):  # which may be the error
+        """Go back to the end of the last step, save that, and note on the error that stopped the run what is saved."""
+        if self.whole:
+            self._put(self.whole)
+            with suppress(OSError, TrainingError):  # which may be the error
                 self.save()
-                error.add_note(f"the run is saved in {self.folder}, after step {self.step} of {self.total}")
+        if self.folder is not None and self.kept is not None:
+            error.add_note(f"the run is saved in {self.folder.path}, after step {self.kept} of {self.total}")
+
+    def save_if_due(self) -> None:
+        """Save after the first step, and then as often as a kill must not cost more, and saving not take long."""
+        now = monotonic()
+        pause = max(SAVE_EVERY, (now - self.began) / SAVE_PART, SAVE_COST * self.cost)
+        if self.kept is None or now - self.saved_at > pause:
+            self.save()
 
     def save(self) -> None:
-        """Save all that is needed to go on."""
-        if self.folder is not None:
+        """Save all that is needed to go on, if a step has been made that is not saved."""
+        if self.whole and self.kept != self.step:
             facts = {"step": self.step, "total": self.total, "settings": self.settings, "curve": self.curve}
-            Checkpoint(self.net.state_dict(), self.opt.state_dict(), facts).save(self.folder / WEIGHTS)
+            self._store(Checkpoint(self.net.state_dict(), self.opt.state_dict(), facts))
+
+    def _store(self, checkpoint: Checkpoint) -> None:
+        if self.folder is None:
+            return
+        if not self.folder.is_held():
+            self.kept = None
+            self.folder.refuse_another()  # before it is held: what is in it is not ours
+            self.folder.hold()
+        if self.replaces:
+            self.folder.keep()
+        before = monotonic()
+        checkpoint.save(self.folder.path / WEIGHTS)
+        self.replaces, self.kept, self.saved_at = False, self.step, monotonic()
+        self.cost = self.saved_at - before
 
     def restore(self, saved: Checkpoint) -> None:
         """Go back to where a saved run stopped.
@@ -145,7 +182,7 @@ class Run:
         Raises TrainingError where its settings were others, or where it has made more steps than are asked for.
         """
         assert self.folder is not None
-        path, facts = self.folder / WEIGHTS, saved.facts
+        path, facts = self.folder.path / WEIGHTS, saved.facts
         was = facts["settings"]
         others = [f"{k} was {was.get(k)}, now {now}" for k, now in self.settings.items() if was.get(k) != now]
         if others:
@@ -160,6 +197,7 @@ class Run:
         except ValueError as error:
             raise TrainingError(f"{path}: {error}; start again without resume") from None
         self.step, self.curve = facts["step"], facts["curve"]
+        self.replaces = facts["step"] == facts["total"]
 
     def diverged(self, X: Array, Y: Array, what: str) -> Diverged:
         """Go back to the last weights that were good, save them, and return the error that says where it began."""
@@ -170,11 +208,10 @@ class Run:
             self._put(self.finite)
             saved = "; the net has the last weights whose loss was finite"
             if self.folder is not None:
-                path = self.folder / WEIGHTS
                 facts = {"diverged": self.step + 1, "settings": self.settings}
-                Checkpoint(self.net.state_dict(), facts=facts).save(path)
-                saved = f"; the last weights whose loss was finite are in {path}"
-        self.write("diverged", None)
+                self._store(Checkpoint(self.net.state_dict(), facts=facts))
+                saved = f"; the last weights whose loss was finite are in {self.folder.path / WEIGHTS}"
+            self.write("diverged", None)
         smaller = f"try a smaller learning rate than {self.settings['lr']:g}"
         if self.step == 0:
             smaller = "no step has been made yet, so look at how the loss computes it, and at the data"
@@ -188,27 +225,14 @@ class Run:
         metrics |= {"data": self.data.source, "versions": versions(), "curve": self.curve}
         if self.folder is not None:
             split, size = self.data.train, self.settings["batch_size"]
-            write_record(self.folder, self.net, metrics, split.X[:, :size], split.Y[..., :size])
+            write_record(self.folder.path, self.net, metrics, split.X[:, :size], split.Y[..., :size])
+            if state == "finished":
+                self.folder.forget()
         return metrics
 
     def _put(self, values: list[Array]) -> None:
         for t, value in zip(self.tensors, values, strict=True):
             t.assign(value)
-
-
-def saved_run(folder: Path) -> Checkpoint:
-    """Read the run saved in a folder.  Raises TrainingError where there is none that could go on."""
-    path = folder / WEIGHTS
-    if not path.is_file():
-        raise TrainingError(f"{path}: there is no saved run to resume; start one without resume")
-    saved = Checkpoint.load(path)
-    facts = saved.facts
-    if "diverged" in facts:
-        raise TrainingError(f"{path}: this run diverged at step {facts['diverged']}; start again with a smaller lr")
-    kinds = {"step": int, "total": int, "settings": dict, "curve": list}
-    if not all(isinstance(facts.get(name), kind) for name, kind in kinds.items()):
-        raise TrainingError(f"{path}: holds weights, but no run that could go on; start again without resume")
-    return saved
 
 
 def _first_bad(vertices: tuple[Vertex, ...]) -> tuple[str, str]:
@@ -247,17 +271,3 @@ LOGS = {  # what computes the logarithm of an op without its underflow
 
 def _bytes(columns: Array) -> memoryview:
     return np.ascontiguousarray(columns.T).data  # no copy where samples are rows in memory
-
-
-def _make_folder(folder: Path) -> None:
-    """Make sure, before any work is done, that a run can be saved there."""
-    if (folder / WEIGHTS).is_dir():
-        raise TrainingError(
-            f"{folder / WEIGHTS}: is a folder, where the weights are to be saved; name another output folder"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise TrainingError(f"{folder}: cannot write there ({error.strerror}); name another output folder") from None
