@@ -408,19 +408,13 @@ def test_a_pipe_is_no_model_file(here: Path) -> None:
 LIMIT = 120  # seconds: no child lives longer
 
 
-def fresh() -> None:
-    """Give a child the signals that the tests' own parent may have had it ignore, as `nohup … &` does."""
-    for number in STOPS:
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-
-
 @contextmanager
 def start(*words: object, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """The command in a process of its own, which is killed when the block or its time ends."""
     command = [sys.executable, "-m", "tinygrad_lite", *map(str, words)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
-    with subprocess.Popen(command, env=environment, preexec_fn=fresh, **(pipes | options)) as child:
+    with subprocess.Popen(command, env=environment, **(pipes | options)) as child:
         timer = Timer(LIMIT, child.kill)
         timer.start()
         try:

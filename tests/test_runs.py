@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.mnist_two_layer import TwoLayer
@@ -116,7 +116,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
+@example(step=0.3, cost=0.05, jitter=[1.0])
 @given(step=st.floats(1e-4, 30), cost=st.floats(1e-4, 60), jitter=st.lists(st.floats(0.5, 2), min_size=1, max_size=7))
 def test_a_kill_costs_little_and_saving_too(step: float, cost: float, jitter: list[float]) -> None:
     """By a clock that only steps and saves move: what a kill costs is bounded, and so is the time spent saving."""
@@ -173,6 +174,11 @@ def test_no_clock_that_can_be_set_matters(here: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(time, "time_ns", lambda: next(jumps))
     assert train(new_net(), DATA, steps=50, out=here / "run")["steps"] == 50
     assert Checkpoint.load(here / "run" / WEIGHTS).facts["step"] == 50
+
+
+def test_without_a_folder_nothing_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TwoLayer, "state_dict", lambda net: pytest.fail("copied"))
+    train(new_net(), DATA, steps=5)
 
 
 # --- signals
@@ -332,7 +338,9 @@ THERE: list[tuple[Callable[[Path], object], str]] = [
 
 
 @pytest.mark.parametrize(("put", "what"), THERE, ids=[what for _, what in THERE])
-def test_what_is_there_is_replaced_only_when_asked(put: Callable[[Path], object], what: str, here: Path) -> None:
+def test_what_is_there_is_replaced_only_when_asked(
+    put: Callable[[Path], object], what: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     put(here)
     before = weights(here)
     with pytest.raises(TrainingError, match=rf"holds {what}; .*--resume.*--overwrite"):
@@ -348,6 +356,7 @@ def test_what_is_there_is_replaced_only_when_asked(put: Callable[[Path], object]
         report=at(2, lambda: during.append(weights(here / "replaced"))),
     )
     assert during == [before]
+    assert "is kept in " in capsys.readouterr().err
     assert weights(here) != before
     assert not (here / "replaced").exists()
     with pytest.raises(TrainingError, match="give one of them"):

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from ..files import leftovers
 from .checkpoint import WEIGHTS, Checkpoint, TrainingError
+from .record import say
 
 LOCK = ".lock"
 REPLACED = "replaced"  # the folder in the folder that keeps the run that was there
@@ -105,6 +106,7 @@ class Folder:
             if (self.path / name).is_file():
                 shutil.copy2(self.path / name, copy / name)
         copy.rename(kept)
+        say(f"the run that was in {self.path} is kept in {kept} until this one has finished")
 
     def forget(self) -> None:
         """Remove the run that was kept."""

@@ -158,13 +158,12 @@ class Run:
 
     def save(self) -> None:
         """Save all that is needed to go on, if a step has been made that is not saved."""
-        if self.whole and self.kept != self.step:
+        if self.folder is not None and self.whole and self.kept != self.step:
             facts = {"step": self.step, "total": self.total, "settings": self.settings, "curve": self.curve}
             self._store(Checkpoint(self.net.state_dict(), self.opt.state_dict(), facts))
 
     def _store(self, checkpoint: Checkpoint) -> None:
-        if self.folder is None:
-            return
+        assert self.folder is not None
         if not self.folder.is_held():
             self.kept = None
             self.folder.refuse_another()  # before it is held: what is in it is not ours
