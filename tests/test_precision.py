@@ -74,6 +74,7 @@ DOORS: dict[str, Callable[[Any], Any]] = {
     "clip": lambda v: tl.clip(np.linspace(0, 1, 3), v, v),
     "load_state_dict": lambda v: loaded([v]),
     "optimiser": resumed,
+    "np.append": lambda v: np.append(Tensor(np.ones(3)), v),
     "np.vstack": lambda v: np.vstack([Tensor(np.ones(3)), v]),
     "np.multiply": lambda v: np.multiply(Tensor(np.ones(3)), v),
     "integers": lambda v: Tensor(np.arange(3)) * v,
@@ -82,16 +83,20 @@ DOORS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def plain(x: Any) -> Any:
+    return x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+
+
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 def test_no_door_costs_a_float64_tensor_its_digits(door: Callable[[Any], Any]) -> None:
-    found, expected = door(VALUES), door(ARRAY)
-    assert np.asarray(found).dtype == np.float64
-    np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+    found, expected = plain(door(VALUES)), plain(door(ARRAY))
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 def test_the_test_of_the_doors_sees_the_digits_of_float32(door: Callable[[Any], Any]) -> None:
-    exact, rounded = (np.asarray(door(x)) for x in (ARRAY, ARRAY.astype(np.float32).astype(np.float64)))
+    exact, rounded = (plain(door(x)) for x in (ARRAY, ARRAY.astype(np.float32).astype(np.float64)))
     assert (exact != rounded).any()
 
 

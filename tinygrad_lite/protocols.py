@@ -40,12 +40,17 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     return norm(x, 2 if ord in (None, "fro") else ord, axis, keepdims)
 
 
+def _alike(parts: Any) -> list[Tensor]:
+    """Return tensors, lists in the dtype of the tensors among them."""
+    met = np.result_type(*(x.dtype for x in parts if isinstance(x, Tensor)))
+    return [x if isinstance(x, Tensor) else Tensor(as_array(x, meets=met)) for x in parts]
+
+
 def _joined(axis: int, wide: int) -> Callable[..., Tensor]:
     """Return np.vstack or np.hstack: arrays of too few axes get new ones first."""
 
     def join(tup: Any) -> Tensor:
-        met = np.result_type(*(x.dtype for x in tup if isinstance(x, Tensor)))
-        parts = [x if isinstance(x, Tensor) else Tensor(as_array(x, meets=met)) for x in tup]
+        parts = _alike(tup)
         parts = [x.reshape((1,) * (wide - x.ndim) + x.shape) if x.ndim < wide else x for x in parts]
         return concatenate(parts, axis=0 if parts[0].ndim == 1 else axis)
 
@@ -128,7 +133,7 @@ TRANSLATED: dict[Any, Callable[..., Any]] = {
     np.logical_not: lambda x: x == 0,
     np.full_like: _filled,
     np.append: lambda arr, values, axis=None: concatenate(
-        [arr, values] if axis is not None else [ravel(arr), ravel(values)], axis or 0
+        _alike((arr, values)) if axis is not None else list(map(ravel, _alike((arr, values)))), axis or 0
     ),
     np.flipud: lambda m: flip(m, 0),
     np.fliplr: lambda m: flip(m, 1),
