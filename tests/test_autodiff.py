@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 import tinygrad_lite as tl
 from tests.work import work
 from tinygrad_lite import Tensor, grad, gradients, no_grad, value_and_grad
+from tinygrad_lite.numeric.slope import assert_derivative
 from tinygrad_lite.op import REGISTRY
 from tinygrad_lite.recording import is_recording
 from tinygrad_lite.tensor import history
-from tinygrad_lite.verify.numerical import assert_derivative
 
 
 def leaf(data: Any, name: str | None = None) -> Tensor:

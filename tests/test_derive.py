@@ -18,16 +18,17 @@ import tinygrad_lite as tl
 from models.mnist_two_layer import TwoLayer
 from tinygrad_lite import Tensor, nn
 from tinygrad_lite.cli import main
-from tinygrad_lite.derive import derivation, derive, term, trace, write
-from tinygrad_lite.derive.expression import Apply, Expression, Setting, Size, evaluate, replaced
-from tinygrad_lite.derive.rule import rule_of, said
-from tinygrad_lite.derive.term import Term
+from tinygrad_lite.derive import derivation, derive, trace, write
 from tinygrad_lite.derive.trace import _labels
+from tinygrad_lite.derive.why import rule_of, said
+from tinygrad_lite.formula import factor, simplify
+from tinygrad_lite.formula.expression import Apply, Expression, Setting, Size, evaluate, replaced
+from tinygrad_lite.formula.simplify import Term
 from tinygrad_lite.graph import capture
 from tinygrad_lite.modelfile import instantiate, load_model
 from tinygrad_lite.modelgraph import Inputs
+from tinygrad_lite.numeric.laws import call, draw
 from tinygrad_lite.op import REGISTRY, unbroadcast
-from tinygrad_lite.verify.laws import call, draw
 
 from .cases import case_of
 from .networks import Network, networks
@@ -356,10 +357,10 @@ def test_the_other_models_notice(mutant: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
-    "a factor taken out of what is not linear": (term, "_linear", lambda _op, inputs: list(range(inputs))),
-    "a lost transpose": (term, "_turned", lambda tree: tree),
-    "a lost broadcast": (term, "_bare", lambda t, *_: Term(t.factor, getattr(t.tree, "inputs", [t.tree])[0])),
-    "an inner gradient on the other scale": (term.Factor, "__truediv__", lambda self, _other: self),
+    "a factor taken out of what is not linear": (simplify, "_linear", lambda _op, inputs: list(range(inputs))),
+    "a lost transpose": (simplify, "_turned", lambda tree: tree),
+    "a lost broadcast": (simplify, "_bare", lambda t, *_: Term(t.factor, getattr(t.tree, "inputs", [t.tree])[0])),
+    "an inner gradient on the other scale": (factor.Factor, "__truediv__", lambda self, _other: self),
 }
 
 
@@ -573,8 +574,8 @@ def test_every_op_has_a_line_that_tells_its_derivative_and_is_true(name: str) ->
 
 
 def test_a_mutant_of_a_rule_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(term, "_mul", lambda terms, *_: Term(terms[0].factor, terms[0].tree))
-    monkeypatch.setitem(term.SPECIAL, "mul", term._mul)
+    monkeypatch.setattr(simplify, "_mul", lambda terms, *_: Term(terms[0].factor, terms[0].tree))
+    monkeypatch.setitem(simplify.SPECIAL, "mul", simplify._mul)
     with pytest.raises(AssertionError):
         rule_holds(REGISTRY["sin"], 0, (2, 3))
 

@@ -15,10 +15,11 @@ import pytest
 from tests import catalogue
 from tests.benchmarks.catalogue import SAMPLE, bench, examine, repaired, unshrunk
 from tests.catalogue import EQUIVALENTS, MISTAKES, NETWORKS
-from tinygrad_lite.verify import desk, edits, repair, scale
-from tinygrad_lite.verify.diagnose import diagnose
-from tinygrad_lite.verify.judge import equal
+from tinygrad_lite.formula import factor
+from tinygrad_lite.truth.equal import equal
+from tinygrad_lite.verify import desk, edits, search
 from tinygrad_lite.verify.problem import Diagnosis, Example, Problem
+from tinygrad_lite.verify.words import diagnose
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -196,10 +197,10 @@ def test_a_scale_law_that_looks_at_one_example_only_is_noticed(monkeypatch: pyte
     def find(self, ratios):
         square = int(np.argmin(np.ptp(self.table[:20], axis=0)))
         constants = ratios[square] / self.table[:, square]
-        return scale.Law(1.0, self.all[int(np.argmin(np.abs(constants - 1)))])
+        return factor.Law(1.0, self.all[int(np.argmin(np.abs(constants - 1)))])
 
-    monkeypatch.setattr(scale.Laws, "find", find)
-    monkeypatch.setattr(repair, "holds", lambda tree, desk: True)
+    monkeypatch.setattr(factor.Laws, "find", find)
+    monkeypatch.setattr(search, "holds", lambda tree, desk: True)
     assert told("relu", "dW2", "dZ2 @ A1.T").fix != "dW2 = dZ2 @ A1.T / m"
 
 

@@ -145,6 +145,27 @@ def test_imports_run_downwards_only(path: Path) -> None:
                     assert ORDER.index(target) <= ORDER.index(parts[0]), f"{path.name} imports {target}"
 
 
+ROOMS = {
+    path.parent.name: re.findall(
+        r"`(\w+)`", (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("From the bottom up: ")[2]
+    )
+    for path in (ROOT / "tinygrad_lite").glob("*/__init__.py")
+    if "From the bottom up: " in path.read_text("utf-8")
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_folder_says_its_order_from_the_bottom_up(room: str) -> None:
+    """The first page of a folder names each of its files once it has named all those that it imports."""
+    folder = ROOT / "tinygrad_lite" / room
+    order = [name for name in dict.fromkeys(ROOMS[room]) if (folder / f"{name}.py").exists()]
+    assert {path.stem for path in folder.glob("[a-z]*.py")} == set(order)
+    for name in order:
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                assert node.module in order[: order.index(name)], f"{room}/{name}.py imports {node.module}"
+
+
 def test_importing_the_package_loads_numpy_and_itself_only() -> None:
     import subprocess
     import sys

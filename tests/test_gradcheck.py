@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,10 +18,10 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tl
 from tinygrad_lite import Tensor
+from tinygrad_lite.numeric.gradcheck import GradcheckReport, check_vjp, gradcheck
+from tinygrad_lite.numeric.slope import Estimate, numerical_gradient
 from tinygrad_lite.op import REGISTRY
-from tinygrad_lite.verify.gradcheck import GradcheckReport, check_vjp, gradcheck
-from tinygrad_lite.verify.mismatch import GradientMismatch
-from tinygrad_lite.verify.numerical import Estimate, numerical_gradient
+from tinygrad_lite.report import GradientMismatch
 
 Random = np.random.Generator
 ONES = np.ones(3)
@@ -803,3 +804,9 @@ def test_what_torch_does_not_differentiate_is_left_alone() -> None:
     x, mask = torch.tensor([0.5, 1.0, -2.0], requires_grad=True), torch.tensor([1.0, 0.5, 1.0])
     assert verdicts(check_vjp(Scaled, x, mask, 2.5)) == {"x": "pass"}
     assert verdicts(check_vjp(Scaled, x.detach(), mask, 2.5)) == {"x": "pass", "mask": "fail"}
+
+
+def test_the_modules_are_found_under_their_former_names() -> None:
+    former = [importlib.import_module(f"tinygrad_lite.verify.{name}") for name in ("gradcheck", "numerical")]
+    assert former[0].check_vjp is check_vjp
+    assert former[1].numerical_gradient is numerical_gradient

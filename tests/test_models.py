@@ -21,10 +21,10 @@ from models.logistic_regression import LogisticRegression
 from models.mnist_two_layer import TwoLayer
 from tinygrad_lite import Tensor, data, gradients, nn
 from tinygrad_lite.modelfile import instantiate, load_model
+from tinygrad_lite.numeric.slope import derivative
 from tinygrad_lite.op import REGISTRY
 from tinygrad_lite.tensor import leaf_node
 from tinygrad_lite.train import train
-from tinygrad_lite.verify.numerical import derivative
 
 ROOT = Path(__file__).parents[1]
 Random = np.random.Generator

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.work import work
 from tinygrad_lite import cli
-from tinygrad_lite.derive.expression import Apply, Expression, Name, Number, write
+from tinygrad_lite.formula.expression import Apply, Expression, Name, Number, write
 from tinygrad_lite.notes import NotesError, check, grammar
 from tinygrad_lite.notes.document import read
 from tinygrad_lite.notes.grammar import NotUnderstood, parse

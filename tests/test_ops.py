@@ -1,7 +1,7 @@
 """Laws that every op obeys, checked by a walk over the registry: an op without a case here fails these tests.
 
-The laws are those of `tinygrad_lite/verify/laws.py`, which users have too; `tests/cases/` says what the record of an op does
-not tell.  Beside each law stand the mutants that it must catch.
+The laws are those of `tinygrad_lite/numeric/laws.py`, which users have too; `tests/cases/` says what the record of an op
+does not tell.  Beside each law stand the mutants that it must catch.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_lite as tl
 from tinygrad_lite import Tensor, autodiff, gradients
+from tinygrad_lite.numeric import laws
+from tinygrad_lite.numeric.laws import Case, Shape, call, check_vjp, draw, kink_of, smooth
+from tinygrad_lite.numeric.slope import assert_derivative
 from tinygrad_lite.op import POSITIVE, REGISTRY, Each, Op, check_rules
 from tinygrad_lite.recording import is_recording
-from tinygrad_lite.verify import laws
-from tinygrad_lite.verify.laws import Case, Shape, call, check_vjp, draw, kink_of, smooth
-from tinygrad_lite.verify.numerical import assert_derivative
 
 from .cases import CASES, DEFINITIONS, KINK_AT, KINKS, RESULTS, case_of, elementwise, matrix
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from tinygrad_lite.derive import page, term
+from tinygrad_lite.derive import layout
 from tinygrad_lite.derive.derivation import Equation, Equations, equations
-from tinygrad_lite.derive.expression import Apply, Expression, Name, Number, parts_of, replaced, write
+from tinygrad_lite.formula import simplify
+from tinygrad_lite.formula.expression import Apply, Expression, Name, Number, parts_of, replaced, write
 from tinygrad_lite.modelfile import load_model
 from tinygrad_lite.notes import check
 from tinygrad_lite.op import REGISTRY
@@ -34,7 +35,7 @@ def derived(network: Network, scale: Any = "notes") -> Equations:
 
 def wrong_rows(found: Equations, format_: str) -> dict[str, Any]:
     """Return the rows that are neither right nor definitions, by what they are of."""
-    report = check(page.FORMATS[format_](found))
+    report = check(layout.FORMATS[format_](found))
     return {f"{row.name} {row.text}": row for row in report.rows if row.verdict not in GOOD}
 
 
@@ -47,7 +48,7 @@ def test_what_is_derived_is_right(network: Network, format_: str, scale: Any) ->
 def no_row_is_wrong(network: Network, format_: str, scale: Any) -> None:
     found = derived(network, scale)
     bad = wrong_rows(found, format_)
-    assert not bad, "\n".join([page.FORMATS[format_](found), *map(str, bad.values())])
+    assert not bad, "\n".join([layout.FORMATS[format_](found), *map(str, bad.values())])
 
 
 # --- one mistake ------------------------------------------------------------------------------------------------------
@@ -58,7 +59,7 @@ def no_row_is_wrong(network: Network, format_: str, scale: Any) -> None:
 )
 def test_nothing_of_a_model_beyond_the_notes_is_called_wrong(model: Path) -> None:
     """Convolutions and attention are not understood; what is assumed in their place makes no other line wrong."""
-    rows = check(page.text(equations(load_model(model)()))).rows
+    rows = check(layout.text(equations(load_model(model)()))).rows
     assert not [row for row in rows if row.verdict == "wrong"]
 
 
@@ -138,7 +139,7 @@ def test_one_mistake_is_the_only_wrong_line(case: tuple[str, Network, Equations,
 def only_that_row_is_wrong(case: tuple[str, Network, Equations, Equation, str]) -> None:
     kind, _, found, wrong, format_ = case
     bad = wrong_rows(found, format_)
-    said = "\n".join([kind, wrong.name, write(wrong.tree), page.FORMATS[format_](found), *map(str, bad.values())])
+    said = "\n".join([kind, wrong.name, write(wrong.tree), layout.FORMATS[format_](found), *map(str, bad.values())])
     assert [row.name for row in bad.values()] == [wrong.name], said
     assert all(row.verdict == "wrong" for row in bad.values()), said
 
@@ -150,11 +151,11 @@ def fails(law: Any) -> None:
 
 
 def test_a_mutant_of_the_derivation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(term, "_turned", lambda tree: tree)
+    monkeypatch.setattr(simplify, "_turned", lambda tree: tree)
     fails(given(networks(SHORT))(lambda network: no_row_is_wrong(network, "latex", "notes")))
 
 
 def test_a_mutant_of_the_truth_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = page.latex(derived(Network((3, 4, 2), ("tanh", "relu"), "softmax")))
+    text = layout.latex(derived(Network((3, 4, 2), ("tanh", "relu"), "softmax")))
     monkeypatch.setattr(REGISTRY["tanh"], "vjps", [lambda g, out, _x: g * (1 + out * out)])
     assert [row.name for row in check(text).rows if row.verdict == "wrong"] == ["dZ1"]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tl
 from tinygrad_lite import Tensor, grad, gradients, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
+from tinygrad_lite.numeric.slope import derivative
 from tinygrad_lite.tree import leaves, rebuild
-from tinygrad_lite.verify.numerical import derivative
 
 seeds = st.integers(0, 10**6)
 sizes = st.integers(1, 4)

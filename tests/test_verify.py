@@ -20,11 +20,11 @@ import tinygrad_lite as tl
 from models import handwritten
 from models.mnist_two_layer import TwoLayer
 from tinygrad_lite import cli, verify
+from tinygrad_lite.truth.cases import Case
+from tinygrad_lite.truth.equal import equal
+from tinygrad_lite.truth.loss import Loss
 from tinygrad_lite.verify import GradientMismatch, check, labels
-from tinygrad_lite.verify.cases import Case
-from tinygrad_lite.verify.formulas import Formulas
-from tinygrad_lite.verify.judge import equal
-from tinygrad_lite.verify.truth import Loss
+from tinygrad_lite.verify.lines import Formulas
 
 from . import catalogue
 from .benchmarks.catalogue import report_on, shapes_of
@@ -105,7 +105,7 @@ def scales_of(name: str) -> dict[str, str]:
 
 
 def test_a_mutant_of_the_judge_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tinygrad_lite.verify.formulas.equal", lambda *_: True)
+    monkeypatch.setattr("tinygrad_lite.verify.lines.equal", lambda *_: True)
     assert not wrong(verify.verify(changed(("1 / m * dZ2 @", "dZ2 @")), TwoLayer, examples=1, raises=False))
 
 

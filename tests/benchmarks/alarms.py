@@ -11,7 +11,7 @@ import numpy as np
 
 from tests import catalogue
 from tests.test_verify import formulas_of, scales_of
-from tinygrad_lite.verify.cases import Case
+from tinygrad_lite.truth.cases import Case
 
 
 def main(count: int = 20_000, seed: int = 0) -> None:

@@ -20,11 +20,11 @@ import numpy as np
 
 from tests import catalogue
 from tests.catalogue import EQUIVALENTS, MISTAKES, NETWORKS, Mistake
+from tinygrad_lite.truth import cases as specs
+from tinygrad_lite.truth.cases import space_of
+from tinygrad_lite.truth.loss import Loss
 from tinygrad_lite.verify import Formula, Report, check, verify
-from tinygrad_lite.verify import cases as specs
-from tinygrad_lite.verify.cases import space_of
-from tinygrad_lite.verify.formulas import MEAN, PER_SAMPLE, Formulas
-from tinygrad_lite.verify.truth import Loss
+from tinygrad_lite.verify.lines import MEAN, PER_SAMPLE, Formulas
 
 UNSEEN = {"tanh/return-layers", "tanh/return-biases"}  # a tuple says nothing of what its caller takes it for
 SAMPLE = [mistake for mistake in MISTAKES if mistake.id not in UNSEEN][1::3]  # for the tests

@@ -19,7 +19,7 @@ import numpy as np
 import tinygrad_lite as tl
 from tests.test_gradcheck import Random, composition, network, network_at, numpy_network, numpy_vjp
 from tinygrad_lite import Tensor
-from tinygrad_lite.verify.gradcheck import GradcheckReport, check_vjp, gradcheck
+from tinygrad_lite.numeric.gradcheck import GradcheckReport, check_vjp, gradcheck
 
 BENDS: list[Callable[[Tensor], Tensor]] = [
     tl.relu, tl.abs, tl.hardtanh, tl.relu6, tl.elu, tl.leaky_relu, tl.tanh, lambda x: tl.maximum(x, 0.0),

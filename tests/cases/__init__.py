@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from tinygrad_lite.numeric.laws import Case, Make, default_case
 from tinygrad_lite.op import REGISTRY, Op
-from tinygrad_lite.verify.laws import Case, Make, default_case
 
 from . import (
     activations,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lite as tl
-from tinygrad_lite.verify.laws import Case, Make, Random, Shape
+from tinygrad_lite.numeric.laws import Case, Make, Random, Shape
 
 
 def one_of(**choices: Any) -> Make:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lite as tl
-from tinygrad_lite.verify.laws import Case, Make, Random, Shape, shrunk
+from tinygrad_lite.numeric.laws import Case, Make, Random, Shape, shrunk
 
 
 def masks(rng: Random, shape: Shape) -> Case:

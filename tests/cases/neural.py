@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.verify.laws import Case, Make, Random, Shape, full, some_axis
+from tinygrad_lite.numeric.laws import Case, Make, Random, Shape, full, some_axis
 
 
 def dropout_case(rng: Random, shape: Shape) -> Case:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lite as tl
+from tinygrad_lite.numeric.laws import Case, Make, Random, Shape, default_case, full, some_axis
 from tinygrad_lite.op import REGISTRY
-from tinygrad_lite.verify.laws import Case, Make, Random, Shape, default_case, full, some_axis
 
 
 def small(shape: Shape) -> Shape:

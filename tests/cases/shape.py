@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.verify.laws import Case, Make, Random, Shape, full, shrunk, some_axis
+from tinygrad_lite.numeric.laws import Case, Make, Random, Shape, full, shrunk, some_axis
 
 
 def concatenate_case(rng: Random, shape: Shape) -> Case:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lite as tl
-from tinygrad_lite.verify.laws import Case, Make, Random, Shape, full, some_axis
+from tinygrad_lite.numeric.laws import Case, Make, Random, Shape, full, some_axis
 
 
 def sort_case(rng: Random, shape: Shape) -> Case:

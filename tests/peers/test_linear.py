@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import tinygrad_lite as tl
 from tests.cases.linear import diagonal_case, einsum_case, matmul_case, outer_case, triangle_case
 from tinygrad_lite import Tensor, gradients
+from tinygrad_lite.numeric.laws import Case, Make, draw
 from tinygrad_lite.op import REGISTRY
-from tinygrad_lite.verify.laws import Case, Make, draw
 
 torch = pytest.importorskip("torch")
 

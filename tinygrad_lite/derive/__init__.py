@@ -1,17 +1,16 @@
 """Derive: the forward and backward pass of a model as equations, as a person writes them.
 
-From the bottom up: `expression` is a formula as a tree; `term` simplifies, and `quotient`; `trace` runs both passes at
-sizes from which the symbols can be read off; `rule` is the derivative of an op as a formula, and `why` says how a line
-follows; `derivation` makes equations of it all; `page` lays them out.
+From the bottom up: `axes` are the sizes of a graph by name; `trace` runs both passes at sizes from which the symbols can be
+read off; `why` says how a line follows; `derivation` makes equations of it all; `layout` lays them out.
 """
 
 from __future__ import annotations
 
 from ..callable import make_callable
+from ..formula.expression import write
 from ..nn import Module
-from . import page
+from . import layout
 from .derivation import Equation, Equations, Scale, equations
-from .expression import write
 
 __all__ = ["Derivation", "Equation", "derive", "write"]
 
@@ -39,19 +38,19 @@ class Derivation:
 
     def text(self) -> str:
         """Return the equations as plain text, one a line, each with its shape."""
-        return page.text(self._equations, self._explain)
+        return layout.text(self._equations, self._explain)
 
     def latex(self) -> str:
         """Return the equations as LaTeX: an align* for each pass, to be used with amsmath."""
-        return page.latex(self._equations, self._explain)
+        return layout.latex(self._equations, self._explain)
 
     def markdown(self) -> str:
         """Return the equations as Markdown with LaTeX between dollar signs."""
-        return page.markdown(self._equations, self._explain)
+        return layout.markdown(self._equations, self._explain)
 
     def html(self) -> str:
         """Return the equations as a piece of HTML that needs no network: the formulas are MathML."""
-        return page.html(self._equations, self._explain)
+        return layout.html(self._equations, self._explain)
 
     def __str__(self) -> str:
         return self.text()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from ..formula.simplify import order_of
 from ..graph import Graph, Vertex
-from .term import order_of
 
 
 def sizes_by_name(graph: Graph, annotated: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:

@@ -11,28 +11,28 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..formula.expression import Apply, Expression, Name, Number, Setting, Size, evaluate, parts_of, replaced, write
+from ..formula.factor import Factor, factor_of
+from ..formula.simplify import (
+    ELEMENTWISE,
+    MATRICES,
+    ONE,
+    RESHAPING,
+    Term,
+    applied,
+    as_tree,
+    cancelled,
+    constant,
+    is_long,
+    is_quotient,
+    number_term,
+    order_of,
+)
 from ..graph import Graph, Vertex
 from ..nn import Module
 from ..op import REGISTRY
 from ..tensor import is_array
 from .axes import sizes_by_name
-from .expression import Apply, Expression, Name, Number, Setting, Size, evaluate, parts_of, replaced, write
-from .quotient import cancelled, is_quotient
-from .term import (
-    ELEMENTWISE,
-    MATRICES,
-    ONE,
-    RESHAPING,
-    Factor,
-    Term,
-    applied,
-    as_tree,
-    constant,
-    factor_of,
-    is_long,
-    number_term,
-    order_of,
-)
 from .trace import Trace, traces
 from .why import fitting, rules_of, size
 

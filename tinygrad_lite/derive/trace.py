@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import gradients
+from ..formula.expression import hashable
 from ..graph import Graph, capture, graph_of, identity
 from ..modelgraph import Inputs, untouched
 from ..nn import Module
 from ..op import apply
 from ..recording import EVERYTHING, recording
 from ..tensor import Tensor
-from .expression import hashable
 
 # Sizes to run at: prime, so that 2/(h m) can be read off a number, and larger than numbers that mean themselves.
 PRIMES = [p for p in range(23, 400) if all(p % q for q in range(2, p))]

@@ -1,10 +1,10 @@
 """Notes: handwritten equations, in LaTeX or plain text, are read, and each is held against what autodiff says.
 
-From the bottom up: `spelling`, `grammar`, `mask`, `stated` and `document` read a page; `formula` evaluates an equation as
-its shapes allow, `network` is what equations define, `unify` finds its sizes, `layers` builds it of the forward equations,
-`page` sorts equations and says which networks may be meant, `judge` finds the one with which the fewest are wrong and has
-`verify` look at every line, `verdict` and `sizes` say what is found, `spelt` writes a repair as the page writes, `report`
-shows it all.
+From the bottom up: `statement`, `spelling`, `grammar`, `mask`, `stated` and `document` read a page; `reading` tells what an
+equation means by its shapes, `network` is what equations define, `unify` finds its sizes, `layers` builds it of the forward
+equations, `page` sorts equations and says which networks may be meant, `lines` finds the one with which the fewest are wrong
+and has `verify` look at every line, `words` and `sizes` say what is found, `spelt` writes a repair as the page writes,
+`report` shows it all; `check` is the way through them.
 """
 
 from ..callable import make_callable

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..derive.derivation import Equations, equations
-from ..derive.expression import Name, write
+from ..formula.expression import Name, write
 from ..nn import Module
 from .document import LINE, read
-from .judge import SCALES, Judge, judged
+from .lines import SCALES, Judge, judged
 from .mask import visible
 from .network import LABELS, names_in
 from .page import Page, is_update
@@ -22,7 +22,7 @@ from .report import NotesReport, Row
 from .sizes import Sizes
 from .spelt import Speller
 from .statement import Item
-from .verdict import DEFINITION, RIGHT, UNKNOWN, WRONG, Verdict, as_read, verdicts
+from .words import DEFINITION, RIGHT, UNKNOWN, WRONG, Verdict, as_read, verdicts
 
 FILE = 50_000_000  # characters of a file, which may have pictures in it,
 PAGE = 100_000  # and of a page, without lines that are too long to be read; more is refused

@@ -15,7 +15,7 @@ from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 
-from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced, write
+from ..formula.expression import Apply, Expression, Name, Number, parts_of, replaced, write
 from ..op import REGISTRY
 from .spelling import PLAIN, NotUnderstood, core, shown
 from .statement import Size, Statement

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
+from ..formula.expression import Apply, Expression, Name, Number, parts_of, renamed, replaced
+from ..formula.value import PRODUCTS
 from ..op import REGISTRY
-from .formula import PRODUCTS, renamed
 from .network import (
     DATA,
     HALF,

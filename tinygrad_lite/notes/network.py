@@ -11,10 +11,11 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
-from ..verify.cases import Case, Space, Spec, one_hot, space_of
-from ..verify.truth import Loss, Truth, with_labels
-from .formula import PRODUCTS, SUMS, Scope, evaluate
+from ..formula.expression import Apply, Expression, Name, Number, parts_of, replaced
+from ..formula.value import PRODUCTS, SUMS, evaluate
+from ..truth.cases import Case, Space, Spec, one_hot, space_of
+from ..truth.loss import Loss, Truth, with_labels
+from .reading import Scope
 
 Array = Any
 M = Name("m", scalar=True)

@@ -10,10 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from ..derive.derivation import Equations
-from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
+from ..formula.expression import Apply, Expression, Name, Number, parts_of, renamed, replaced
+from ..formula.translate import identifier
+from ..formula.value import SUMS
 from ..op import REGISTRY
 from ..verify.problem import Allowance
-from .formula import SUMS, identifier, read, recognised, renamed
 from .grammar import canonical
 from .layers import build
 from .network import (
@@ -36,6 +37,7 @@ from .network import (
     sample,
     split,
 )
+from .reading import read, recognised
 from .statement import Item, Statement
 
 MANY, FEW = 64, 6  # networks to be tried at most, and on the longest page

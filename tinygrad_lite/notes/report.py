@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .verdict import AMBIGUOUS, DEFINITION, RIGHT, UNKNOWN, WRONG
+from .words import AMBIGUOUS, DEFINITION, RIGHT, UNKNOWN, WRONG
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from ..derive.expression import Apply, Expression, Name, write
-from .judge import Judge
+from ..formula.expression import Apply, Expression, Name, write
+from .lines import Judge
 from .network import DATA, split
 from .page import Page
 from .statement import Item, Size, Statement
-from .verdict import AMBIGUOUS, RIGHT, UNKNOWN, WRONG, Verdict
+from .words import AMBIGUOUS, RIGHT, UNKNOWN, WRONG, Verdict
 
 Axes = tuple[str, ...]
 FITS = 3.0  # the score of a size that fits

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from ..derive.expression import Apply, Expression, Name, replaced, write
+from ..formula.expression import Apply, Expression, Name, replaced, write
+from ..formula.translate import code
+from ..formula.value import SUMS
 from ..notation import Notation
-from .formula import SUMS, code
 from .network import RATE, names_in, split
-from .verdict import DERIVATIVES
+from .words import DERIVATIVES
 
 _NAMED = (
     r"(?P<name>(?P<letter>[A-Za-z]|\\[tT]heta|[θΘ])(?P<layer>\s*(?P<mark>\^|_)?\s*(?P<open>\{?\s*[\[(]|\{)?\s*(?P<number>\d|[a-z](?=\s*[\])])|(?:(?<=_)|(?<=_\{))[a-z]{1,3}(?![A-Za-z]))"

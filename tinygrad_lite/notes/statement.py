@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..derive.expression import Expression
+from ..formula.expression import Expression
 
 
 @dataclass(frozen=True)

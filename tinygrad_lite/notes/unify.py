@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
-from .formula import PRODUCTS, SUMS
+from ..formula.expression import Apply, Expression, Name, Number, parts_of, replaced
+from ..formula.value import PRODUCTS, SUMS
 from .network import DATA, LABELS, SAMPLES, is_parameter
 
 

@@ -14,16 +14,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..modelfile import ModelFileError, place_in
-from .cases import Case, Space, Spec, no_folder, space_of
-from .counterexample import smallest
-from .diagnose import diagnose
-from .formulas import MEAN, PER_SAMPLE, Formulas, Key, helpers_of
-from .gradcheck import gradcheck
-from .isolate import Edits, Step
+from ..numeric.gradcheck import gradcheck
+from ..truth.cases import Case, Space, Spec, no_folder, space_of
+from ..truth.loss import Loss, with_labels
+from .choose import recognise
+from .lines import MEAN, PER_SAMPLE, Formulas, Key, helpers_of
 from .problem import Allowance, Diagnosis, Problem, header
 from .report import ERROR, INCONCLUSIVE, RIGHT, WRONG, Formula, Report, array_text
-from .roles import recognise
-from .truth import Loss, with_labels
+from .run import Edits, Step
+from .smallest import smallest
+from .words import diagnose
 
 Array = Any
 KINK = "on a kink"

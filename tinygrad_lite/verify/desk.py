@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .isolate import UnreadableError, source_of
-from .judge import equal
+from ..formula.code import Memo, evaluate, parsed, positions, ready
+from ..formula.factor import Law, Laws
+from ..truth.equal import equal
 from .problem import Example, Problem, Statement
-from .scale import Law, Laws
-from .trees import Memo, evaluate, parsed, positions, ready
+from .run import UnreadableError, source_of
 
 RTOL = 1e-9
 NODES_OF_A_STEP = 12  # running a step of the function again takes as long
@@ -42,7 +42,7 @@ class Desk:
         self.peaks = [(int(np.argmax(np.abs(t))), float(np.max(np.abs(t), initial=0.0))) for t in self.trues]
         self.single = [single(space) for space in self.spaces]
         self.whole = bool(self.examples) and isinstance(self.examples[0].true, int)  # the line is that of a size
-        self.laws = Laws(self.examples) if self.examples else None
+        self.laws = Laws([example.sizes for example in self.examples]) if self.examples else None
         first = self.spaces[0] if self.spaces else {}
         self.numpy = next((name for name, value in first.items() if value is np and not name.startswith("_")), None)
         self.arrays = dict(arrays(first))

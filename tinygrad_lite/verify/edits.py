@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..formula.code import Path, binary, exchanged, factors, parsed, positions, product, text
+from ..formula.factor import rounded
 from .desk import NOTHING, Desk, is_array, is_int
-from .isolate import UnreadableError, source_of
-from .scale import rounded
-from .trees import Path, binary, exchanged, factors, parsed, positions, product, text
+from .run import UnreadableError, source_of
 
 
 @dataclass(frozen=True)

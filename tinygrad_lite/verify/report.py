@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .cases import Case
-from .mismatch import GradientMismatch
+from ..report import GradientMismatch
+from ..truth.cases import Case
 
 RIGHT, WRONG, INCONCLUSIVE, ERROR = "right", "wrong", "inconclusive", "error"
 

@@ -1,100 +1,24 @@
-"""Term: a factor times a tree, simplified as a person does: factors to the front, what changes nothing left out."""
+"""Term: a factor times a tree, simplified as a person does: factors to the front, what changes nothing left out.
+
+Of quotients: elementwise formulas are multiplied out, so that these cancel: dA ⊙ A ⊙ (1 − A) of a cross-entropy is A − Y.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isclose, isfinite, prod, sqrt
+from math import isfinite
 from typing import Any, TypeAlias
 
 from ..op import Op
 from .expression import Apply, Expression, Name, Number, hashable, parts_of, write
+from .factor import Factor, Powers
 
-Powers: TypeAlias = tuple[tuple[str, Fraction], ...]
-Rational: TypeAlias = Any  # a Fraction where a number is one of small whole numbers, else a float
 ONE = Number(1)
 LIMIT = 24  # names, numbers and ops in an equation: of a longer one a part gets a name of its own
 RESHAPING = {"reshape", "squeeze", "expand_dims", "astype", "positive", "broadcast_to"}
 ELEMENTWISE = {"add", "sub", "mul", "div", "masked", "where", "maximum", "minimum"}  # their inputs broadcast
-
-
-@dataclass(frozen=True)
-class Factor:
-    """A number times powers of sizes, such as 2/m."""
-
-    number: Rational = Fraction(1)
-    sizes: Powers = ()
-
-    def __mul__(self, other: Factor) -> Factor:
-        return self._times(other, 1)
-
-    def __truediv__(self, other: Factor) -> Factor:
-        return self._times(other, -1)
-
-    def _times(self, other: Factor, sign: int) -> Factor:
-        powers = dict(self.sizes)
-        for name, p in other.sizes:
-            powers[name] = powers.get(name, Fraction(0)) + sign * p
-        number = self.number * other.number if sign > 0 else self.number / other.number
-        return Factor(number, tuple(sorted((name, p) for name, p in powers.items() if p)))
-
-    def power(self, exponent: Fraction) -> Factor | None:
-        """Return the factor to a power; None where its number has no such power that is exact."""
-        if self.number < 0 and exponent.denominator != 1:
-            return None
-        number = self.number**exponent
-        if isinstance(self.number, Fraction) and not isinstance(number, Fraction):
-            number = _exact(number)
-        return Factor(number, tuple((name, p * exponent) for name, p in self.sizes))
-
-    def at(self, sizes: Mapping[str, int]) -> float:
-        """Return its value."""
-        return float(self.number * prod(sizes[name] ** float(p) for name, p in self.sizes))
-
-    def without(self, size: str) -> Factor:
-        """Return the factor with a size in the denominator left out: 2 for 2/m."""
-        return Factor(self.number, tuple((name, p) for name, p in self.sizes if name != size or p > 0))
-
-
-def factor_of(value: float, sizes: Mapping[str, int]) -> Factor:
-    """Recognise the sizes in a number: 2/m in 2/37.  The sizes are prime numbers that stand for themselves alone.
-
-    >>> factor_of(2 / 37, {"m": 37})
-    Factor(number=Fraction(2, 1), sizes=(('m', Fraction(-1, 1)),))
-    """
-    exact = _exact(value) if isfinite(value) else value
-    if isinstance(exact, Fraction):
-        found = _factored(exact, sizes, Fraction(1))
-        decimal = found.number.denominator > 1000 or (
-            found.number.denominator > 1 and 10**6 % found.number.denominator == 0
-        )
-        return Factor(value) if decimal and not found.sizes and found.number.denominator > 9 else found
-    square = _exact(value * value) if isfinite(value) else value
-    if isinstance(square, Fraction) and (found := _factored(square, sizes, Fraction(1, 2))).sizes:
-        root = Fraction(round(sqrt(found.number.numerator)), round(sqrt(found.number.denominator)))
-        if root**2 == found.number:
-            return Factor(root if value > 0 else -root, found.sizes)
-    return Factor(value)
-
-
-def _factored(exact: Fraction, sizes: Mapping[str, int], exponent: Fraction) -> Factor:
-    powers: dict[str, Fraction] = {}
-    for name, prime in sizes.items():
-        for part, sign in ((exact.numerator, 1), (exact.denominator, -1)):
-            while part and part % prime == 0:
-                part //= prime
-                exact /= Fraction(prime) ** sign
-                powers[name] = powers.get(name, Fraction(0)) + sign * exponent
-    return Factor(exact, tuple(sorted(powers.items())))
-
-
-def _exact(value: float) -> Rational:
-    """Return a number as a fraction, where it is one of small whole numbers."""
-    near = Fraction(value).limit_denominator(10**7) if abs(value) < 10**7 else Fraction(round(value))
-    return (
-        near if isclose(near, value, rel_tol=1e-12) and (near.denominator < 10**4 or 1 / near == 1 // near) else value
-    )
 
 
 @dataclass(frozen=True)
@@ -475,3 +399,107 @@ def size_of(tree: Expression) -> int:
 def is_long(tree: Expression) -> bool:
     """Whether a formula is too long for one line."""
     return size_of(tree) > LIMIT or len(write(tree)) > 3 * LIMIT
+
+
+# --- quotients --------------------------------------------------------------------------------------------------------
+
+
+Monomial: TypeAlias = tuple[tuple[Expression, int], ...]  # powers of what is multiplied element by element
+Sum: TypeAlias = dict[Monomial, Factor]
+MANY = 50  # terms; a longer formula is not multiplied out
+
+
+def cancelled(tree: Expression, known: Mapping[Expression, Expression]) -> Term | None:
+    """Return an elementwise formula without its quotients where these cancel, else None: (1 − Y / A) ⊙ A is A − Y.
+
+    `known` has formulas that may be put in the place of others.
+
+    >>> from tinygrad_lite.formula.expression import Name
+    >>> quotient = Apply("sub", (Number(1), Apply("div", (Name("Y"), Name("A")))))
+    >>> cancelled(Apply("mul", (quotient, Name("A"))), {}).tree == Apply("sub", (Name("A"), Name("Y")))
+    True
+    """
+    if not any(part in known or is_quotient(part) for part in parts_of(tree)):
+        return None
+    found = _expanded(tree, known)
+    if any(power < 0 or is_scalar(atom) for monomial in found for atom, power in monomial):
+        return None
+    total: Term | None = None
+    for monomial, factor in sorted(found.items(), key=lambda item: (item[1].number < 0, len(item[0]) > 1)):
+        atoms = sorted((atom for atom, power in monomial for _ in range(power)), key=_is_sum)
+        term = Term(factor, joined(atoms))
+        total = term if total is None else added([total, term], {}, [(), (), ()])
+    return total if total is not None and total.tree != tree and size_of(total.tree) <= size_of(tree) else None
+
+
+def is_quotient(tree: Expression) -> bool:
+    """Whether a formula is divided by one that is no number."""
+    return isinstance(tree, Apply) and tree.op == "div" and not is_scalar(tree.inputs[1])
+
+
+def _is_sum(tree: Expression) -> bool:
+    return isinstance(tree, Apply) and tree.op == "sum"
+
+
+def _expanded(tree: Expression, known: Mapping[Expression, Expression]) -> Sum:
+    """Multiply a formula out, with the sums that it is divided by as a whole, until these cancel."""
+    match tree:
+        case Number(value):
+            return {(): Factor(Fraction(value))} if value else {}
+        case Apply("neg", (a,)):
+            return _times(_expanded(a, known), {(): MINUS})
+        case Apply("add" | "sub" as op, (a, b)):
+            found = _expanded(a, known)
+            for monomial, factor in _expanded(b, known).items():
+                _put(found, monomial, factor if op == "add" else factor * MINUS)
+            return found
+        case Apply("mul", (a, b)):
+            return _multiplied(_expanded(a, known), b, known)
+        case Apply("square", (a,)):
+            return _multiplied(_expanded(a, known), a, known)
+        case Apply("div", (a, b)):
+            return _multiplied(_expanded(a, known), b, known, -1)
+    if tree in known:
+        return _expanded(known[tree], {one: other for one, other in known.items() if one != tree})
+    return {((tree, 1),): Factor()}
+
+
+def _multiplied(total: Sum, tree: Expression, known: Mapping[Expression, Expression], sign: int = 1) -> Sum:
+    """Multiply a sum with a formula, or divide it by one, factor by factor."""
+    match tree:
+        case Apply("mul" | "div" as op, (a, b)):
+            return _multiplied(_multiplied(total, a, known, sign), b, known, sign if op == "mul" else -sign)
+        case Apply("neg", (a,)):
+            return _times(_multiplied(total, a, known, sign), {(): MINUS})
+    if tree in known:
+        return _multiplied(total, known[tree], {one: other for one, other in known.items() if one != tree}, sign)
+    parts = _expanded(tree, known)
+    if len(parts) == 1:
+        ((monomial, factor),) = parts.items()
+        one = Factor() / factor if sign < 0 else factor
+        return _times(total, {tuple((atom, sign * power) for atom, power in monomial): one})
+    found: Sum = {}
+    for monomial, factor in total.items():
+        whole = sign < 0 or dict(monomial).get(tree, 0) < 0 or len(total) * len(parts) > MANY
+        for other, product in _times({monomial: factor}, {((tree, sign),): Factor()} if whole else parts).items():
+            _put(found, other, product)
+    return found
+
+
+def _times(a: Sum, b: Sum) -> Sum:
+    found: Sum = {}
+    for one, factor in a.items():
+        for other, by in b.items():
+            powers = dict(one)
+            for atom, power in other:
+                powers[atom] = powers.get(atom, 0) + power
+            left = [(atom, power) for atom, power in powers.items() if power]
+            _put(found, tuple(sorted(left, key=lambda item: write(item[0]))), factor * by)
+    return found
+
+
+def _put(found: Sum, monomial: Monomial, factor: Factor) -> None:
+    number = factor.number + (found[monomial].number if monomial in found else 0)
+    found.pop(monomial, None)
+    if number:
+        found[monomial] = Factor(number)

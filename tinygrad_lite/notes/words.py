@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced, write
+from ..formula.expression import Apply, Expression, Name, Number, parts_of, renamed, replaced, write
+from ..formula.translate import expression
+from ..formula.value import BY_SAMPLE, SUMS, evaluate
 from ..op import REGISTRY
-from .formula import BY_SAMPLE, SUMS, Scope, evaluate, expression, read, renamed
-from .judge import SCALES, Judge, Line, close
+from .lines import SCALES, Judge, Line, close
 from .network import DATA, LABELS, LOSSES, RATE, M, Network, names_in, sample, split
 from .page import Page, is_update, names_of
+from .reading import Scope, read
 from .statement import Statement
 
 RIGHT, WRONG, AMBIGUOUS, UNKNOWN, DEFINITION = "right", "wrong", "ambiguous", "not_understood", "definition"

@@ -18,8 +18,8 @@ from ..autodiff import gradients, jvp
 from ..op import REGISTRY, Domain, Op, before_operands
 from ..ops.shape import concatenate, reshape
 from ..tensor import Tensor
-from .cases import no_folder
-from .numerical import assert_derivative
+from ..truth.cases import no_folder
+from .slope import assert_derivative
 
 Shape: TypeAlias = tuple[int, ...]
 Random: TypeAlias = np.random.Generator

@@ -1,4 +1,4 @@
-"""gradcheck: is the gradient of a function what its values say?  Imports `verdict`, `subject`, `foreign`."""
+"""gradcheck: is the gradient of a function what its values say?"""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from math import isfinite
 from typing import Any
 
 from ..autodiff import gradients
+from ..report import GradientMismatch
 from ..tensor import Tensor
-from .arguments import Arguments, float_tensors
-from .foreign import forward_and_vjp
-from .mismatch import GradientMismatch
-from .subject import Pair, Subject, total
+from .arguments import Arguments, float_tensors, forward_and_vjp
+from .claim import Pair, Subject, total
 from .verdict import VERDICTS, Check, checked
 
 
@@ -77,7 +76,7 @@ def gradcheck(f: Callable[..., Any], *args: Any, order: int = 1, wrt: Any = None
     argument, and what f itself raises at the arguments.
     Source: the bound is that of `numerical.py`.
 
-    >>> from tinygrad_lite.verify.gradcheck import gradcheck
+    >>> from tinygrad_lite.numeric.gradcheck import gradcheck
     >>> report = gradcheck(lambda W, b: relu(W @ np.ones((2, 3)) + b).sum(), np.array([[1.0, 2.0]]), np.array([[0.5]]))
     >>> report.verdict, [check.name for check in report.checks]
     ('pass', ['W', 'b'])
@@ -134,13 +133,13 @@ def check_vjp(f: Callable[..., Any], *args: Any) -> GradcheckReport:
     certain than those of `gradcheck`, whose verdicts these are.
     Raises TypeError where there is no vjp or no float argument, and what f itself raises at the arguments.
 
-    >>> from tinygrad_lite.verify.gradcheck import check_vjp
+    >>> from tinygrad_lite.numeric.gradcheck import check_vjp
     >>> check_vjp(np.sin, lambda g, x: g * np.cos(x), np.array([0.0, 1.0])).verdict
     'pass'
     >>> print(check_vjp(np.sin, lambda g, x: g * np.sin(x), np.array(0.5)).raise_if_wrong())
     Traceback (most recent call last):
     ...
-    tinygrad_lite.verify.mismatch.GradientMismatch: the gradient is wrong
+    tinygrad_lite.report.GradientMismatch: the gradient is wrong
     ...
     """
     forward, back, args = forward_and_vjp(f, args)

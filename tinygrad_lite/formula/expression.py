@@ -207,3 +207,12 @@ def _written(tree: Expression, notation: Notation) -> Part:
             return Part(f"{name}({setting(shape, notation)})")
         case Apply(op, inputs, params):
             return compose(REGISTRY[op], dict(params), [_written(part, notation) for part in inputs], notation)
+
+
+def renamed(tree: Expression, names: Mapping[str, str]) -> Expression:
+    """Return an expression with other names."""
+
+    def rule(part: Expression) -> Expression | None:
+        return Name(names[part.text], part.scalar) if isinstance(part, Name) and part.text in names else None
+
+    return replaced(tree, rule)

@@ -1,4 +1,4 @@
-"""Subject: a function whose results are summed with weights, and the gradient that it claims.  Imports `numerical`."""
+"""A function whose results are summed with weights, and the gradient that it claims."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..ops.reduction import sum as reduce_sum
 from ..recording import GRADIENTS, recording
 from ..tensor import Tensor
 from ..tree import leaves, matched, rebuild
+from .along import Function, Point, recorded, size_of
 from .arguments import Arguments, equal, float_arrays, is_float
-from .evaluation import Function, Point, recorded, size_of
-from .numerical import STEP
+from .slope import STEP
 
 LEVEL = 1e-6  # results that are smaller than the largest are weighted up, by no more than its inverse
 Weights = list[Any] | None  # None where the result is a single number, which is left as it is

@@ -1,4 +1,4 @@
-"""GradientMismatch: what a check of gradients raises.  Imports nothing."""
+"""GradientMismatch: what a check of gradients raises."""
 
 
 class GradientMismatch(AssertionError):  # noqa: N818 -- it says what is wrong

@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from ..derive.expression import Apply, Expression, Name, Number, parts_of, replaced
+from ..formula.expression import Apply, Expression, Name, Number, parts_of, renamed, replaced
+from ..formula.translate import code, function_name, identifier
+from ..formula.value import SUMS, evaluate, function
 from ..op import REGISTRY
+from ..truth.equal import equal
 from ..verify.desk import usefulness
-from ..verify.diagnose import diagnose
-from ..verify.judge import equal
 from ..verify.problem import Allowance, Diagnosis, Example, Problem
-from .formula import EITHER, SUMS, Scope, Sum, code, evaluate, function, function_name, identifier, read, renamed
+from ..verify.words import diagnose
 from .network import DATA, LABELS, LOSSES, NOTHING, RATE, Sample, names_in, number, others, sample, split
 from .page import Page, is_update
+from .reading import EITHER, Scope, Sum, read
 from .statement import Item, Statement
 
 SCALES = ("per sample", "mean")

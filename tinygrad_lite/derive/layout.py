@@ -6,8 +6,8 @@ import re
 from html import escape
 from textwrap import wrap
 
+from ..formula.expression import in_latex, write
 from .derivation import Equation, Equations
-from .expression import in_latex, write
 
 INDENT = 6 * " "
 QUAD, TIMES = r" \qquad ", r" \times "

@@ -1,4 +1,4 @@
-"""Numerical derivatives with an error bound, to test the exact ones against.  Imports `evaluation`, `arguments`.
+"""Numerical derivatives with an error bound, to test the exact ones against.
 
 Along a line φ(t) = f(x + t u) the derivative φ'(0) is Ridders' extrapolation of difference quotients.  The recorded graph
 of f gives what a difference quotient alone cannot know: how far the nearest kink is, so that no step crosses one; how fast
@@ -17,9 +17,8 @@ import numpy as np
 
 from ..tensor import Tensor, shape_text
 from ..tree import rebuild
+from .along import EPS, Function, Line, Off, Point, eps_of, recorded, size_of
 from .arguments import Arguments, float_tensors
-from .evaluation import EPS, Function, Off, Point, eps_of, recorded, size_of
-from .line import Line
 
 STEP = 0.1  # the longest first step, relative to the largest value of the argument
 SHRINK = 1.6
@@ -43,7 +42,7 @@ def numerical_gradient(f: Callable[..., Tensor], *args: Any) -> Any:
     Raises TypeError where f returns no float tensor or takes no float argument, ValueError for more than one element.
     Source: see the first lines of this file.
 
-    >>> from tinygrad_lite.verify.numerical import numerical_gradient
+    >>> from tinygrad_lite.numeric.slope import numerical_gradient
     >>> found = numerical_gradient(lambda x: (x**3).sum(), np.array([1.0, 2.0]))
     >>> found.value.round(9), bool((found.bound < 1e-9).all())
     (array([ 3., 12.]), True)

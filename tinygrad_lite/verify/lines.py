@@ -17,12 +17,25 @@ import numpy as np
 
 from ..guard import limited
 from ..tree import leaves
-from .cases import Case, Space
-from .isolate import Edits, Known, Run, Source, Step, Tape, UnreadableError, evaluated, run, source_of
-from .judge import equal
+from ..truth.cases import Case, Space
+from ..truth.equal import equal
+from ..truth.loss import Loss, Truth
 from .problem import Allowance, Example, Key, Problem, Statement
-from .rerun import Recording, given, suspects
-from .truth import Loss, Truth
+from .run import (
+    Edits,
+    Known,
+    Recording,
+    Run,
+    Source,
+    Step,
+    Tape,
+    UnreadableError,
+    evaluated,
+    given,
+    run,
+    source_of,
+    suspects,
+)
 
 Array = Any
 PER_SAMPLE, MEAN = "per sample", "mean"

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph
-from .cases import Case, no_folder
-from .formulas import Formulas, Key, names_in
-from .isolate import Step
+from ..truth.cases import Case, no_folder
+from .lines import Formulas, Key, names_in
 from .report import Counterexample
+from .run import Step
 
 TRIES = 400  # of the value pass
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from ..formula.code import binary, exchanged, parsed, positions, product, ready, simplified, text, whole_parts
+from ..formula.factor import Law, rounded
 from .desk import Desk
 from .edits import Change, Edit, broadcasts, derivatives, edits, solved
 from .problem import Key, Statement, header
-from .scale import Law, rounded
-from .trees import binary, exchanged, parsed, positions, product, ready, simplified, text, whole_parts
 
 LINE, STATEMENTS, PAIRS, ANEW = 6_000, 3_000, 8_000, 5_000  # trees to be tried at most
 RESERVE = 0.4  # of the work that is left, for a line made anew

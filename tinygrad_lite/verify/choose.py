@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .cases import Case
-from .diagnose import diagnose
-from .formulas import MEAN, PER_SAMPLE, Formulas, Key, Role, Use, use_of
-from .isolate import Step
+from ..truth.cases import Case
+from .lines import MEAN, PER_SAMPLE, Formulas, Key, Role, Use, use_of
 from .problem import Allowance
+from .run import Step
+from .words import diagnose
 
 PASSES = 4  # of each of the ways
 TIES = 4  # roles that are as good, of which the repairs are compared,

@@ -1,4 +1,4 @@
-"""One argument, one verdict: its gradient against numerical derivatives with a bound.  Imports `numerical`, `subject`."""
+"""One argument, one verdict: its gradient against numerical derivatives with a bound."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..op import REGISTRY
-from .evaluation import Function, size_of
-from .numerical import STEP, Slope, one_sided, slope, unit
-from .subject import BrokenError, Subject, UnusableError, signs
+from .along import Function, size_of
+from .claim import BrokenError, Subject, UnusableError, signs
+from .slope import STEP, Slope, one_sided, slope, unit
 
 VERDICTS = ("pass", "convention", "inconclusive", "fail")  # a report is as bad as its worst line
 SHARP = 1e-3  # a bound that is not this small against the gradient says nothing

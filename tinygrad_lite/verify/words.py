@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..formula.code import positions, ready, text
+from ..formula.factor import Law
 from .desk import NOTHING, Desk, single
 from .problem import Diagnosis, Problem
-from .repair import Repair, search
-from .scale import Law
-from .trees import positions, ready, text
+from .search import Repair, search
 
 
 def diagnose(problem: Problem, among: Collection[ast.stmt] = (), thorough: bool = True) -> Diagnosis:
