@@ -21,7 +21,7 @@ from models import handwritten
 from models.mnist_two_layer import TwoLayer
 from tinygrad_lite import cli, verify
 from tinygrad_lite.truth.cases import Case
-from tinygrad_lite.truth.equal import equal
+from tinygrad_lite.truth.equal import Same, equal, same
 from tinygrad_lite.truth.loss import Loss
 from tinygrad_lite.verify import GradientMismatch, check, labels
 from tinygrad_lite.verify.lines import Formulas
@@ -632,3 +632,15 @@ def define(source: str, name: str) -> Any:
     space: dict[str, Any] = {"np": np, "Any": Any}
     exec(compile(source, file, "exec"), space)
     return space[name]
+
+
+@pytest.mark.parametrize("how", Same)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 1e6, 1e-2]))
+def test_values_are_the_same_up_to_their_tolerance(how: Same, seed: int, scale: float) -> None:
+    true = scale * np.random.default_rng(seed).uniform(-1, 1, (2, 3))
+    true[0, 0] = scale  # the largest
+    for off in (0.9, -0.9, 1.1, -1.1):
+        value = true.copy()
+        value[1, 2] += off * how.value * scale
+        assert same(value, true, how) == (abs(off) < 1)
+    assert not same(true.T, true, how)

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import random
 from .graph import Graph, capture
-from .nn import Module
+from .nn import Module, Parameter
 from .tensor import Tensor
 
 LABELS = re.compile(r"[yYtT]_?\d*|labels?|targets?")  # by convention; all else is data
@@ -122,6 +122,20 @@ def untouched(model: Module) -> Iterator[None]:
         random.thread.generator = before
         for buffer, value in buffers:
             buffer._data = value
+
+
+@contextmanager
+def with_parameters(own: Mapping[str, Parameter], given: Mapping[str, Tensor]) -> Iterator[None]:
+    """Give a model other parameters, of any shape, for a while: of its `own`, by name, those that are `given`."""
+    before = [(p, p._data, p._node) for p in own.values()]
+    try:
+        for name, p in own.items():
+            if name in given:
+                p._data, p._node = given[name]._data, given[name]._node
+        yield
+    finally:
+        for p, data, node in before:
+            p._data, p._node = data, node
 
 
 def _axes(hint: Any, what: str) -> list[str]:

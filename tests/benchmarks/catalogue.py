@@ -22,9 +22,9 @@ from tests import catalogue
 from tests.catalogue import EQUIVALENTS, MISTAKES, NETWORKS, Mistake
 from tinygrad_lite.truth import cases as specs
 from tinygrad_lite.truth.cases import space_of
-from tinygrad_lite.truth.loss import Loss
+from tinygrad_lite.truth.loss import Loss, Scale
 from tinygrad_lite.verify import Formula, Report, check, verify
-from tinygrad_lite.verify.lines import MEAN, PER_SAMPLE, Formulas
+from tinygrad_lite.verify.lines import Formulas
 
 UNSEEN = {"tanh/return-layers", "tanh/return-biases"}  # a tuple says nothing of what its caller takes it for
 SAMPLE = [mistake for mistake in MISTAKES if mistake.id not in UNSEEN][1::3]  # for the tests
@@ -60,7 +60,7 @@ class Bench:
         self.space = space_of(self.network.loss, None, arguments, shapes_of(self.network))
         self.cases = list(self.space.guaranteed())
         self.truths: dict[int, Any] = {}
-        scale = PER_SAMPLE if self.network.scale == "sample" else MEAN
+        scale = Scale.SAMPLE if self.network.scale == "sample" else Scale.MEAN
         self.scales = dict.fromkeys(["dA1", "dZ1", "dA2", "dZ2", "dA3", "dZ3", "dZ"], scale)
         self.right = self.formulas(self.network.backward)
         assert not self.right.count(self.cases, self.scales), name

@@ -32,6 +32,7 @@ from ..graph import Graph, Vertex
 from ..nn import Module
 from ..op import REGISTRY
 from ..tensor import is_array
+from ..truth.equal import Same, same
 from .axes import sizes_by_name
 from .trace import Trace, traces
 from .why import fitting, rules_of, size
@@ -286,7 +287,7 @@ class _Writer:
             return term
         found = Term(term.factor * found.factor, found.tree)
         one, two = (self._value(as_tree(x)) for x in (term, found))
-        return found if one.shape == two.shape and np.allclose(one, two, rtol=1e-3, equal_nan=True) else term
+        return found if same(one, two, Same.ROUGH) else term
 
     def _value(self, tree: Expression) -> Any:
         """Return the value of a formula; an empty array where axes of length 1 that are not written would be needed."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from ..autodiff import gradients
 from ..formula.expression import hashable
 from ..graph import Graph, capture, graph_of, identity
-from ..modelgraph import Inputs, untouched
+from ..modelgraph import Inputs, untouched, with_parameters
 from ..nn import Module
 from ..op import apply
 from ..recording import EVERYTHING, recording
@@ -61,7 +60,7 @@ def traces(model: Module) -> list[Trace]:
         sizes = samples | {name: next(free) for name in real}
         shapes = {name: tuple(sizes.get(axis, 1) for axis in axes) for name, axes in names.items()}
         try:
-            with _resized(model, shapes):
+            with with_parameters(dict(model.named_parameters()), _drawn(model, shapes)):
                 trial = _trace(model, inputs, sizes, real)
         except Exception:  # the model insists on its own sizes
             return found
@@ -154,17 +153,10 @@ def _arguments(model: Module) -> list[str]:
     return list(inspect.signature(model.forward).parameters)
 
 
-@contextmanager
-def _resized(model: Module, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
-    """Give a model parameters of other shapes for a while."""
+def _drawn(model: Module, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Draw parameters of other shapes."""
     rng = np.random.default_rng(0)
-    own = dict(model.named_parameters())
-    before = {name: (p._data, p._node) for name, p in own.items()}
-    try:
-        for name, p in own.items():
-            other: Any = Tensor(rng.standard_normal(shapes[name]).astype(p.dtype), requires_grad=True, name=p.name)
-            p._data, p._node = other._data, other._node
-        yield
-    finally:
-        for name, (data, node) in before.items():
-            own[name]._data, own[name]._node = data, node
+    return {
+        name: Tensor(rng.standard_normal(shapes[name]).astype(p.dtype), requires_grad=True, name=p.name)
+        for name, p in model.named_parameters()
+    }

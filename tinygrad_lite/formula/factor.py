@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..truth.equal import Same
+
 Powers: TypeAlias = tuple[tuple[str, Fraction], ...]
 Rational: TypeAlias = Any  # a Fraction where a number is one of small whole numbers, else a float
 
@@ -139,7 +141,7 @@ class Laws:
         if not told.any():
             return None
         constants = r[told] / self.table[:, told]
-        spread = np.ptp(constants, axis=1) <= 1e-8 * np.abs(constants[:, 0])
+        spread = np.ptp(constants, axis=1) <= Same.ROUNDING.value * np.abs(constants[:, 0])
         if not spread.any():
             return None
         best = int(np.argmax(spread))

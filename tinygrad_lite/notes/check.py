@@ -13,8 +13,9 @@ import numpy as np
 from ..derive.derivation import Equations, equations
 from ..formula.expression import Name, write
 from ..nn import Module
+from ..truth.loss import Scale
 from .document import LINE, read
-from .lines import SCALES, Judge, judged
+from .lines import Judge, judged
 from .mask import visible
 from .network import LABELS, names_in
 from .page import Page, is_update
@@ -201,8 +202,7 @@ def _notes(judge: Judge | None, page: Page) -> list[str]:
     found.append(f"loss: {summed if network.total else network.cost_name}{source}")
     inner = [line.target for line in judge.lines if line.fits and line.target[1:] in network.definitions]
     if inner:
-        mean = "the gradient of J" if network.total else "the gradient of the mean J"
-        meaning = "the gradient of each sample's own loss (no 1/m)" if judge.scale == SCALES[0] else mean
+        meaning = "the gradient of J" if network.total and judge.scale is Scale.MEAN else judge.scale.said
         found.append(f"{', '.join(dict.fromkeys(inner))}: {meaning}")
     found += network.said
     given_ = {line.judged_as for line in judge.lines}

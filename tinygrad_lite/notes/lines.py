@@ -16,7 +16,8 @@ from ..formula.expression import Apply, Expression, Name, Number, parts_of, rena
 from ..formula.translate import code, function_name, identifier
 from ..formula.value import SUMS, evaluate, function
 from ..op import REGISTRY
-from ..truth.equal import equal
+from ..truth.equal import equal, same
+from ..truth.loss import Scale
 from ..verify.desk import usefulness
 from ..verify.problem import Allowance, Diagnosis, Example, Problem
 from ..verify.words import diagnose
@@ -25,7 +26,6 @@ from .page import Page, is_update
 from .reading import EITHER, Scope, Sum, read
 from .statement import Item, Statement
 
-SCALES = ("per sample", "mean")
 DIAGNOSED = 8  # cases that a repair must be right in
 PAGE = 170_000  # nodes of trees that may be tried for the repairs of a page: it takes no second
 
@@ -59,7 +59,7 @@ class Judge:
 
     def __init__(self, page: Page, base: Sample) -> None:
         self.page, self.network, self.sample, self.m = page, base.network, base, base.m
-        self.scale = SCALES[0]
+        self.scale = Scale.SAMPLE
         self.lines: list[Line] = []
         self.values: dict[str, Any] = {}
         self.helpers: dict[str, Expression] = {}  # names of the page's own, such as E = A2 − Y
@@ -73,7 +73,7 @@ class Judge:
     def price(self) -> tuple[int, float]:
         """Return how many equations are wrong, and how many are unlike the others, on the scale with the fewest."""
         found = []
-        for self.scale in SCALES:
+        for self.scale in Scale:
             self._collect()
             self._suppose()
             found.append((sum(not line.fits for line in self.lines), self.scale, self.lines, self.values, self.helpers))
@@ -103,7 +103,7 @@ class Judge:
         usual = A - Y, -Y / A, (A - Y) / (A * (1 - A))
         multiples = [(u, self.m * np.sum(u * g) / np.sum(u * u)) for u in usual]
         most = np.inf if set(names_in(self.network.cost)) & set(self.network.constants) else 2.1
-        return float(not any(0 < k < most and close(u * k / self.m, g) for u, k in multiples))
+        return float(not any(0 < k < most and same(u * k / self.m, g) for u, k in multiples))
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class Judge:
             users = [line for line in self.lines if name in names_in(line.tree)]
             readers = {s.target for s in self.own if any(name in names_in(side) for side in s.sides)} - {name}
             mine = self.values.get(name)
-            known = mine is not None and any(close(mine, self.values[n]) for n in slopes)
+            known = mine is not None and any(same(mine, self.values[n]) for n in slopes)
             doubtful = sum(not line.fits for line in users) > (not readers and mine is not None)
             for slope in slopes if doubtful and not known else ():
                 self.values[name] = self.values[slope]
@@ -210,7 +210,7 @@ class Judge:
         readings = [
             read(tree, self.scope, over, line.loose) for tree in trees for over in (ways if summed else ways[:1])
         ]
-        right = [found for found, value in readings if value is not None and close(value, true)]
+        right = [found for found, value in readings if value is not None and same(value, true)]
         line.found, line.fits = (right or [readings[0][0]])[0], bool(right)
         return line
 
@@ -223,8 +223,8 @@ class Judge:
         values = [read(self.named(side, s.target), self.scope)[1] for side in s.sides]
         if {n for side in s.sides for n in names_in(side)} == {s.target, f"d{s.target}"}:  # a number for α
             rates = [0.0 if x is None else np.sum((own - x) * slope) / np.sum(slope**2) for x in values]
-            return all(0 < c < 0.999 and close(x, own - c * slope) for c, x in zip(rates, values, strict=True))
-        return all(value is not None and close(value, own - known[RATE] * slope) for value in values)
+            return all(0 < c < 0.999 and same(x, own - c * slope) for c, x in zip(rates, values, strict=True))
+        return all(value is not None and same(value, own - known[RATE] * slope) for value in values)
 
     # --- what is meant ------------------------------------------------------------------------------------------------
 
@@ -243,7 +243,7 @@ class Judge:
                 continue
             value = read(line.found, self.scope, "samples", frozenset())[1]
             known = [n for n, x in self.values.items() if split(n)[0] and n != line.target and value is not None
-                     and split(n[1:])[1] not in (DATA, LABELS) and close(value, x)]  # fmt: skip
+                     and split(n[1:])[1] not in (DATA, LABELS) and same(value, x)]  # fmt: skip
             if known and (known[0] not in given or line.target in given):
                 line.meant, line.remark = known[0], f"this is {known[0]}, not {line.target}"
             elif line.target in given and here != line.target and here in missing:
@@ -265,7 +265,7 @@ class Judge:
             value = None if line.fits or split(line.target)[0] else read(line.found, self.scope)[1]
             alike = [n for n, tree in self.network.definitions.items()
                      if n not in given and not isinstance(tree, Name) and split(n)[1] == split(line.target)[1]]  # fmt: skip
-            meant = [n for n in alike if value is not None and close(value, self.values[n])]
+            meant = [n for n in alike if value is not None and same(value, self.values[n])]
             if meant:
                 line.meant, line.remark = meant[0], f"this is {meant[0]}, not {line.target}"
 
@@ -314,7 +314,7 @@ class Judge:
         def again(disturb: Any) -> Any:
             return evaluate(line.found, {n: disturb(x) for n, x in reads.items()})
 
-        return value is not None and (close(value, true) or equal(np.asarray(value), np.asarray(true), again))
+        return value is not None and (same(value, true) or equal(np.asarray(value), np.asarray(true), again))
 
     def unread(self, line: Line) -> list[str]:
         """Return what a gradient rests on that could not be read: between what it is of and the gradients it reads."""
@@ -409,12 +409,6 @@ def _loose(page: Page, text: str) -> frozenset[str]:
     python = any("@" in item.text for item in page.items)
     entrywise = python if "*" in text else re.search(r"⊙|∘|⊗|\\(?:odot|circ|otimes)", text)
     return EITHER - ({"mul"} if entrywise else set()) - ({"matmul"} if "@" in text else set())
-
-
-def close(value: Any, true: Any) -> bool:
-    """Whether two arrays are equal but for rounding."""
-    a, b = np.asarray(value), np.asarray(true)
-    return a.shape == b.shape and bool(np.all(np.abs(a - b) <= 1e-8 * (np.max(np.abs(b), initial=0.0) + 1e-3)))
 
 
 def judged(page: Page) -> Judge | None:

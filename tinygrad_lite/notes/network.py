@@ -14,7 +14,7 @@ import numpy as np
 from ..formula.expression import Apply, Expression, Name, Number, parts_of, replaced
 from ..formula.value import PRODUCTS, SUMS, evaluate
 from ..truth.cases import Case, Space, Spec, one_hot, space_of
-from ..truth.loss import Loss, Truth, with_labels
+from ..truth.loss import Loss, Scale, Truth, with_labels
 from .reading import Scope
 
 Array = Any
@@ -179,9 +179,9 @@ class Sample:
         sizes = {n: size for size, n in self.case.sizes.items()}
         return None if value is None or np.ndim(value) != 2 else tuple(sizes.get(n, str(n)) for n in value.shape)
 
-    def values(self, scale: str = "per sample") -> dict[str, Array]:
+    def values(self, scale: Scale = Scale.SAMPLE) -> dict[str, Array]:
         """Return all values by name; the gradients of inner tensors on a scale."""
-        m = self.m if scale == "per sample" else 1
+        m = scale.factor(self.m)
         slopes = {f"d{n}": g * (1 if n in self.space.parameters else m) for n, g in self.truth.gradients.items()}
         plain: dict[str, Array] = dict.fromkeys(self.network.scalars, float(self.m)) | {RATE: 0.37}
         found = plain | self.network.constants | self.truth.values | self.arguments | slopes

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..formula.expression import Apply, Expression, Name, Number, parts_of, replaced
 from ..formula.value import BY_SAMPLE, PRODUCTS, SUMS, evaluate, function
+from ..truth.equal import same
 
 Array = Any
 Sum: TypeAlias = Literal["samples", "features", "all"]
@@ -113,10 +114,10 @@ def recognised(tree: Expression) -> Expression:
         value: Any = read(rest, Scope(values, 4), "features")[1]
         for op in FORMS if np.shape(value) == (3, 4) else ():
             ways: list[dict[str, Any]] = [{"axis": 0}, {"axis": 1}] if op in BY_SAMPLE else [{}]
-            if any(np.allclose(value, function(op)(values["·"], **way), rtol=1e-9) for way in ways):
+            if any(same(value, function(op)(values["·"], **way)) for way in ways):
                 return Apply(op, (part,))
         x = values["·"]
         slopes = {float(s.round(9)) for s in (value / x)[x < 0]} if np.shape(value) == x.shape else set()
-        if len(slopes) == 1 and 0 < min(slopes) < 1 and np.allclose(value[x > 0], x[x > 0]):
+        if len(slopes) == 1 and 0 < min(slopes) < 1 and same(value[x > 0], x[x > 0]):
             return Apply("leaky_relu", (part,), (("negative_slope", min(slopes)),))
     return tree

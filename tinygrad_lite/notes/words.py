@@ -12,7 +12,9 @@ from ..formula.expression import Apply, Expression, Name, Number, parts_of, rena
 from ..formula.translate import expression
 from ..formula.value import BY_SAMPLE, SUMS, evaluate
 from ..op import REGISTRY
-from .lines import SCALES, Judge, Line, close
+from ..truth.equal import same
+from ..truth.loss import Scale
+from .lines import Judge, Line
 from .network import DATA, LABELS, LOSSES, RATE, M, Network, names_in, sample, split
 from .page import Page, is_update, names_of
 from .reading import Scope, read
@@ -99,9 +101,9 @@ def _from_another_loss(line: Line, judge: Judge) -> str:
     network = judge.network
     written = network.cost_name.endswith("as written") and line.target == f"d{network.output}" and not network.total
     for other in filter(None, (sample(network.with_loss(name)) for name in LOSSES if written)):
-        for known in map(other.values, SCALES):
+        for known in map(other.values, Scale):
             value = evaluate(line.found, known)
-            if value is not None and close(value, known[line.target]):
+            if value is not None and same(value, known[line.target]):
                 own = network.cost_name.split()[0]
                 return f"it would follow from {other.network.cost_name}, but {own} is written otherwise"
     return ""
@@ -260,7 +262,7 @@ def _of_other(s: Statement, i: int, page: Page, judge: Judge) -> Verdict:
         return Verdict(DEFINITION)
     if s.target in judge.helpers:
         own = judge.values[s.target]
-        slopes = [n for n, x in judge.values.items() if split(n)[0] and n not in judge.helpers and close(own, x)]
+        slopes = [n for n, x in judge.values.items() if split(n)[0] and n not in judge.helpers and same(own, x)]
         return Verdict(RIGHT, f"it is {slopes[0]}") if slopes else Verdict(DEFINITION, "a name of the notes' own")
     if everywhere := _in_layers(s, judge):
         verdict = AMBIGUOUS if split(s.target)[0] else RIGHT
@@ -301,7 +303,7 @@ def _of_local(s: Statement, true: Expression, judge: Judge) -> Verdict:
     values = [read(judge.named(side, s.target), judge.scope)[1] for side in s.sides]
     if wanted is None or any(value is None for value in values):
         return Verdict(UNKNOWN, "it cannot be computed")
-    if all(np.all(v == 1) if np.ndim(wanted) == 0 else close(v, wanted) or close(v, wanted.T) for v in values):
+    if all(np.all(v == 1) if np.ndim(wanted) == 0 else same(v, wanted) or same(v, wanted.T) for v in values):
         return Verdict(RIGHT)
     return Verdict(WRONG, f"it is {write(true)}", (s.target, true))
 
@@ -315,7 +317,7 @@ def _in_layers(s: Statement, judge: Judge) -> list[str]:
         sides = [renamed(judge.named(side, s.target + layer), full) for side in s.sides]
         values = [read(side, Scope(judge.values, judge.m))[1] for side in sides]
         true = judge.values.get(s.target + layer)
-        if true is not None and all(value is not None and close(value, true) for value in values):
+        if true is not None and all(value is not None and same(value, true) for value in values):
             found.append(s.target + layer)
     return found
 
@@ -326,7 +328,7 @@ def _of_loss(s: Statement, page: Page, judge: Judge) -> Verdict:
         costs = [
             evaluate(cost, base.values()) for side in s.sides for cost in page.losses_of(judge.network, side, s.target)
         ]
-        if any(value is not None and close(value, evaluate(judge.network.cost, base.values())) for value in costs):
+        if any(value is not None and same(value, evaluate(judge.network.cost, base.values())) for value in costs):
             return Verdict(RIGHT)
         if costs:
             cost = judge.network.cost
@@ -369,9 +371,9 @@ def _of_function(s: Statement, judge: Judge) -> Verdict:
             read(judge.named(side, ""), Scope({argument: Z}, 4), over)[1] for over in ("samples", "features", "all")
         )
         values = [value for value in ways if value is not None]
-        if not values or (bare not in signs and "'" not in call and not any(close(v, true) for v in values)):
+        if not values or (bare not in signs and "'" not in call and not any(same(v, true) for v in values)):
             return Verdict(DEFINITION)
-        if not any(close(value, true) for value in values):
+        if not any(same(value, true) for value in values):
             form = (DERIVATIVES if call == bare + "'" else PLAIN).get(op)
             mask = form(Name(argument)) if form else None
             steps = op == "relu" and call != bare

@@ -1,4 +1,4 @@
-"""Whether two arrays are equal but for rounding: the rounding of a formula is measured, not guessed.
+"""Whether two values are the same: within a tolerance that has a name, or but for a rounding that is measured.
 
 Source: Parker (1997), Monte Carlo arithmetic: what a formula gives when every operation and every input is disturbed by
 half a unit in the last place spreads as far as its rounding can reach.
@@ -7,12 +7,40 @@ half a unit in the last place spreads as far as its rounding can reach.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 import numpy as np
 
 Array = Any
 TRIES, MARGIN = 8, 30
+
+
+class Same(Enum):
+    """How far two values may lie apart that are the same, as a fraction of the largest entry: every tolerance, by name."""
+
+    ROUNDING = 1e-8  # one thing, by two formulas
+    CALL = 1e-6  # one call of a function and the next
+    SINGLE = 1e-4  # in single precision,
+    ROUGH = 1e-3  # and a ratio, or a whole pass, of such numbers
+
+
+def same(value: Any, true: Any, how: Same = Same.ROUNDING) -> bool:
+    """Whether a value has the shape of another and lies within a tolerance of it; NaN is the same as NaN.
+
+    Where the other is tiny throughout, a thousandth counts as its largest entry: what is left where numbers cancel is 0.
+
+    >>> same(np.array([1.0, 1e-12]), np.array([1.0, 0.0])), same(np.ones(2), np.ones((2, 1)))
+    (True, False)
+    """
+    value, true = np.asarray(value), np.asarray(true)
+    if value.shape != true.shape or value.dtype.kind not in "fiub":
+        return False
+    if value.dtype.kind == "b":
+        return bool((value == true).all())
+    largest = float(np.max(np.abs(true), initial=0.0, where=np.isfinite(true)))
+    near = np.abs(value - true) <= how.value * max(largest, 1e-3)
+    return bool((near | (value == true) | (np.isnan(value) & np.isnan(true))).all())
 
 
 def equal(

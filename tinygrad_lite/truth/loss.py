@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from enum import Enum
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..autodiff import gradients
 from ..graph import Graph, Vertex, capture
+from ..modelgraph import with_parameters
 from ..nn import Module
 from ..tensor import Tensor
 from .cases import Sizes, Space
+from .equal import same
 
 Array = Any
+
+
+class Scale(Enum):
+    """What the gradient of an inner tensor is the gradient of; the notes' dZ is m ∂J/∂Z, J being a mean over m samples."""
+
+    SAMPLE = "the gradient of each sample's own loss (no 1/m)"
+    MEAN = "the gradient of the mean J (with 1/m)"
+
+    def factor(self, m: int) -> int:
+        """Return what ∂J/∂Z is multiplied with."""
+        return m if self is Scale.SAMPLE else 1
+
+    @property
+    def said(self) -> str:
+        """What a report says of it."""
+        return self.value
+
+    @property
+    def other(self) -> Scale:
+        """The other scale."""
+        return Scale.MEAN if self is Scale.SAMPLE else Scale.SAMPLE
 
 
 class Truth(NamedTuple):
@@ -32,11 +55,7 @@ class Truth(NamedTuple):
 
     def place(self, value: Array) -> int | None:
         """Return the position of the one inner vertex that has this value, if there is one."""
-        found = [
-            i
-            for i, v in enumerate(self.graph.vertices)
-            if v.op is not None and v.shape == value.shape and np.allclose(v.value, value, rtol=1e-9, atol=1e-12)
-        ]
+        found = [i for i, v in enumerate(self.graph.vertices) if v.op is not None and same(value, v.value)]
         return found[0] if len(found) == 1 else None
 
     def named(self, places: Mapping[str, int]) -> Truth:
@@ -64,7 +83,7 @@ class Loss:
         names = {name: p.name for name, p in self.own.items()}
         given = {n: x if _integer(x) else Tensor(x, requires_grad=True, name=names.get(n)) for n, x in arrays.items()}
         inputs = {name: given[name] for name in self.arguments if name in given}
-        with self._parameters(given), np.errstate(all="ignore"):
+        with with_parameters(self.own, given), np.errstate(all="ignore"):
             graph = capture(self.function, **inputs)
             forward = None if self.module is None else self._forward(inputs)
         J = graph.vertices[graph.outputs[0]].tensor
@@ -85,7 +104,7 @@ class Loss:
 
     def value(self, given: Mapping[str, Any]) -> Tensor:
         """Return J at tensors and arrays, which bear the names of the arguments and of the parameters."""
-        with self._parameters(given):
+        with with_parameters(self.own, given):
             J: Tensor = self.function(**{name: given[name] for name in self.arguments if name in given})
             return J
 
@@ -96,19 +115,6 @@ class Loss:
         if set(takes) <= set(inputs):
             return capture(self.module.forward, **{name: inputs[name] for name in takes})
         return None
-
-    @contextmanager
-    def _parameters(self, given: Mapping[str, Any]) -> Iterator[None]:
-        """Give the module other parameters, of any shape, for a while."""
-        before = {name: (p._data, p._node) for name, p in self.own.items()}
-        try:
-            for name, p in self.own.items():
-                if name in given:
-                    p._data, p._node = given[name]._data, given[name]._node
-            yield
-        finally:
-            for name, (data, node) in before.items():
-                self.own[name]._data, self.own[name]._node = data, node
 
 
 def with_labels(space: Space, loss: Loss, fixed: set[str]) -> Space:

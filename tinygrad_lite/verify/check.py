@@ -16,9 +16,10 @@ import numpy as np
 from ..modelfile import ModelFileError, place_in
 from ..numeric.gradcheck import gradcheck
 from ..truth.cases import Case, Space, Spec, no_folder, space_of
-from ..truth.loss import Loss, with_labels
+from ..truth.equal import Same, same
+from ..truth.loss import Loss, Scale, with_labels
 from .choose import recognise
-from .lines import MEAN, PER_SAMPLE, Formulas, Key, helpers_of
+from .lines import Formulas, Key, helpers_of
 from .problem import Allowance, Diagnosis, Problem, header
 from .report import ERROR, INCONCLUSIVE, RIGHT, WRONG, Formula, Report, array_text
 from .run import Edits, Step
@@ -157,7 +158,7 @@ class _Check:
         self.diverse = [c for c in self.cases if c.scale == 1 and c.dtype == np.float64 and c.why != KINK][:6]
         self.examples = max(examples, len(self.cases))
         self.lines: dict[Key, _Line] = {}
-        self.scales: dict[str, str] = {}
+        self.scales: dict[str, Scale] = {}
         self.loops: dict[int, tuple[str, Diagnosis]] = {}  # by its number, of a line in a loop
         self.causes: dict[Key, Diagnosis] = {}  # of lines that are wrong for what another line does
         self.stopped: Step | None = None  # where a run could not go on,
@@ -245,16 +246,16 @@ class _Check:
         for case in self.cases:
             self.look(case)
 
-    def _settled(self) -> dict[str, str]:
+    def _settled(self) -> dict[str, Scale]:
         """Return the scales of the inner gradients; where a wrong line leaves its own open, those of the simplest repair."""
         scales, wrong = self.formulas.scales(self.diverse)
         open_ = [name for _, name in wrong if name in scales]
-        trials = [scales | {name: _other(scales[name]) for name in open_}, dict.fromkeys(scales, MEAN)]
+        trials = [scales | {name: scales[name].other for name in open_}, dict.fromkeys(scales, Scale.MEAN)]
         trials = [t for t in trials[: 1 + (trials[0] != trials[1])] if t != scales]
         trials = [t for t in trials if len(self.formulas.count(self.diverse, t)) == len(wrong)]
         return min([scales, *trials], key=self._effort) if open_ and trials else scales
 
-    def _effort(self, scales: Mapping[str, str]) -> float:
+    def _effort(self, scales: Mapping[str, Scale]) -> float:
         """How far-fetched the repairs of the wrong inner gradients are together."""
         wrong = self.formulas.count(self.diverse, scales)
         problems = [self.formulas.problem(key, self.diverse, scales) for key in wrong if key[1] in scales]
@@ -287,7 +288,7 @@ class _Check:
                 reason = f"{name} is changed in place, and the caller's array with it; copy it first"
                 found[name] = Formula(name, ERROR, reason)
         for name, value in first.items():
-            if name in again and _differs(value, again[name]):
+            if name in again and _is_array(value) and not same(again[name], value, Same.CALL):
                 found[name] = Formula(name, ERROR, "each call gives another result: something in it is random")
         return found
 
@@ -460,9 +461,8 @@ class _Check:
                 told["reason"] = f"the same line as for {before[0]}: {before[1].reason}"
         if found.statement is None and self._other_scale(key):
             own = self.scales[problem.name]
-            other = _other(own)
             told["reason"] = (
-                f"the scales are mixed: it is {_meaning(other)}, but the lines that use it need {_meaning(own)}; "
+                f"the scales are mixed: it is {own.other.said}, but the lines that use it need {own.said}; "
                 f"{found.reason}"
             )
         return told
@@ -472,7 +472,7 @@ class _Check:
         own = self.scales.get(key[1])
         if own is None:
             return False
-        trial = self.scales | {key[1]: _other(own)}
+        trial = self.scales | {key[1]: own.other}
         return all(ok for case in self.diverse for step, _, ok in self.formulas.judged(case, trial) if step.key == key)
 
     def _completed(self, rows: dict[str, Formula]) -> dict[str, Formula]:
@@ -541,7 +541,7 @@ class _Check:
         parts = []
         for scale in dict.fromkeys(self.scales.values()):
             names = [name for name, own in self.scales.items() if own == scale]
-            parts.append(f"{', '.join(names)}: {_meaning(scale)}")
+            parts.append(f"{', '.join(names)}: {scale.said}")
         return "; ".join(parts)
 
     def _numerical(self) -> str:
@@ -582,16 +582,6 @@ def explicit_cases(function: Callable[..., Any], space: Space) -> list[Case]:
     return found
 
 
-def _other(scale: str) -> str:
-    return MEAN if scale == PER_SAMPLE else PER_SAMPLE
-
-
-def _meaning(scale: str) -> str:
-    if scale == PER_SAMPLE:
-        return "the gradient of each sample's own loss (no 1/m)"
-    return "the gradient of the mean J (with 1/m)"
-
-
 def _place(step: Step) -> dict[str, Any]:
     return {} if step.statement is None else {"text": ast.unparse(step.statement), "line": step.statement.lineno}
 
@@ -620,13 +610,6 @@ def _said(error: BaseException) -> str:
 
 def _is_array(x: Any) -> bool:
     return isinstance(x, np.ndarray | np.generic | int | float | bool)
-
-
-def _differs(a: Any, b: Any) -> bool:
-    try:
-        return not np.allclose(a, b, rtol=1e-6, atol=0, equal_nan=True)
-    except (TypeError, ValueError):
-        return False
 
 
 __all__ = ["Report", "verifies", "verify"]

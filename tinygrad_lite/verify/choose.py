@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..truth.cases import Case
-from .lines import MEAN, PER_SAMPLE, Formulas, Key, Role, Use, use_of
+from ..truth.equal import same
+from ..truth.loss import Scale
+from .lines import Formulas, Key, Role, Use, use_of
 from .problem import Allowance
 from .run import Step
 from .words import diagnose
@@ -39,7 +41,7 @@ def recognise(formulas: Formulas, cases: Sequence[Case]) -> None:
             _by_what_follows(formulas, cases[:3], scales)
 
 
-def _one_mends_all(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, str]) -> bool:
+def _one_mends_all(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, Scale]) -> bool:
     """Whether one statement, put right, puts all wrong lines of parameters right: then it is to blame."""
     truth = formulas.truth(cases[0])[1]
     keys = [k for k in formulas.count(cases, scales) if formulas.target(k[1], truth) in formulas.space.parameters]
@@ -51,7 +53,7 @@ def _one_mends_all(formulas: Formulas, cases: Sequence[Case], scales: Mapping[st
     return len(keys) > 1 and first is not None and bool(shared) and diagnose(first, among=shared).mends >= {*keys}
 
 
-def _by_value(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, str]) -> bool:
+def _by_value(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, Scale]) -> bool:
     """Recognise what has the value of a gradient in all of the cases; return whether there was any."""
     found: list[dict[Any, list[Role]]] = []
     for case in cases:
@@ -60,7 +62,7 @@ def _by_value(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, st
             if true is None and _may_have_a_role(formulas, step):
                 mine[use_of(step)] = [
                     role for role, slope in _candidates(formulas, step, case)
-                    if np.any(slope) and np.allclose(step.value, slope, rtol=1e-9, atol=1e-9 * np.abs(slope).max())
+                    if np.any(slope) and same(step.value, slope)
                 ]  # fmt: skip
         found.append(mine)
     first, *rest = found
@@ -89,11 +91,11 @@ def _candidates(formulas: Formulas, step: Step, case: Case) -> Iterator[tuple[Ro
     truth = formulas.truth(case)[1]
     for vertex, slope in truth.slopes.items():
         if slope.shape == np.shape(step.value) and len(truth.graph.vertices) == formulas.size:
-            for scale in (MEAN, PER_SAMPLE) if truth.graph.vertices[vertex].op is not None else (MEAN,):
+            for scale in (Scale.MEAN, Scale.SAMPLE) if truth.graph.vertices[vertex].op is not None else (Scale.MEAN,):
                 yield (vertex, scale), slope * formulas.factor("", {"": scale}, case)
 
 
-def _by_the_return(formulas: Formulas, case: Case, scales: Mapping[str, str]) -> None:
+def _by_the_return(formulas: Formulas, case: Case, scales: Mapping[str, Scale]) -> None:
     """What is wrong, and only stored or returned under a gradient's name, is meant to be that gradient."""
     truth = formulas.truth(case)[1]
     judged = formulas.judged(case, scales, everything=True)
@@ -104,10 +106,10 @@ def _by_the_return(formulas: Formulas, case: Case, scales: Mapping[str, str]) ->
         own = [s for s, mine, _ in judged if s.name == step.expression.id and s.scope == step.scope and mine is None]
         vertex = next((i for i, v in enumerate(truth.graph.vertices) if v.name == target and i in truth.slopes), None)
         if own and vertex is not None and _may_have_a_role(formulas, own[-1]):
-            formulas.roles[use_of(own[-1])] = vertex, MEAN
+            formulas.roles[use_of(own[-1])] = vertex, Scale.MEAN
 
 
-def _by_what_follows(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, str]) -> None:
+def _by_what_follows(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, Scale]) -> None:
     """Give the roles with which the fewest lines are wrong; of several that are as good, those with the simplest repair."""
     formulas.allowance = Allowance(EFFORT)
     for _ in range(PASSES):
@@ -115,7 +117,7 @@ def _by_what_follows(formulas: Formulas, cases: Sequence[Case], scales: Mapping[
         if best <= 1:
             return
         given = formulas.roles
-        mean = {use: (vertex, MEAN) for use, (vertex, _) in given.items()}
+        mean = {use: (vertex, Scale.MEAN) for use, (vertex, _) in given.items()}
         before = _badness(formulas, cases[:1], scales)
         found: list[dict[Use, Role]] = []
         for new in list(_trials(formulas, cases[0], scales)):
@@ -140,12 +142,12 @@ def _by_what_follows(formulas: Formulas, cases: Sequence[Case], scales: Mapping[
         )
 
 
-def _with(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, str], roles: dict[Use, Role]) -> float:
+def _with(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, Scale], roles: dict[Use, Role]) -> float:
     formulas.roles = roles
     return _badness(formulas, cases, scales)
 
 
-def _effort(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, str], roles: dict[Use, Role]) -> float:
+def _effort(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, Scale], roles: dict[Use, Role]) -> float:
     """How far-fetched the repairs of the wrong lines are together."""
     formulas.roles = roles
     problems = [formulas.problem(key, cases, scales) for key in formulas.count(cases, scales)]
@@ -153,7 +155,7 @@ def _effort(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, str]
     return sum(min(cost, 9.0) for cost in costs) + 9.0 * (len(problems) - len(costs))
 
 
-def _trials(formulas: Formulas, case: Case, scales: Mapping[str, str]) -> Iterator[dict[Use, Role]]:
+def _trials(formulas: Formulas, case: Case, scales: Mapping[str, Scale]) -> Iterator[dict[Use, Role]]:
     """Yield what may be given to one assignment each."""
     yield {}
     given = formulas.roles
@@ -163,7 +165,7 @@ def _trials(formulas: Formulas, case: Case, scales: Mapping[str, str]) -> Iterat
             yield from ({use: role} for role, _ in _candidates(formulas, step, case) if role != given.get(use))
 
 
-def _badness(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, str]) -> float:
+def _badness(formulas: Formulas, cases: Sequence[Case], scales: Mapping[str, Scale]) -> float:
     """How many lines are wrong; where a run cannot go on, a little more."""
     wrong: set[Key] = set()
     stopped = False

@@ -11,11 +11,10 @@ import numpy as np
 
 from ..formula.code import Memo, evaluate, parsed, positions, ready
 from ..formula.factor import Law, Laws
-from ..truth.equal import equal
+from ..truth.equal import Same, equal, same
 from .problem import Example, Problem, Statement
 from .run import UnreadableError, source_of
 
-RTOL = 1e-9
 NODES_OF_A_STEP = 12  # running a step of the function again takes as long
 NOTHING = object()  # the value of a part that has none
 
@@ -120,10 +119,7 @@ class Desk:
         return {
             name
             for name, parts in held
-            if any(
-                is_array(x) and np.any(x) and any(np.shape(t) == x.shape and np.allclose(t, x) for t in trues)
-                for x in parts
-            )
+            if any(is_array(x) and np.any(x) and any(same(x, t, Same.SINGLE) for t in trues) for x in parts)
         }
 
     def _sizes(self) -> dict[str, str]:
@@ -151,7 +147,7 @@ class Desk:
 
     def _is_gradient(self, array: Any) -> bool:
         slopes = (x for name, x in self.examples[0].trues.items() if name.startswith("d"))
-        return any(np.shape(x) == array.shape and np.any(x) and np.allclose(x, array, 1e-9, 0) for x in slopes)
+        return any(np.any(x) and same(array, x) for x in slopes)
 
     def _int(self, option: str, i: int) -> Any:
         try:
@@ -196,7 +192,7 @@ class Desk:
         if value.shape != true.shape or value.dtype.kind not in "fiub":
             return None
         where, peak = self.peaks[i]
-        tolerance = 1e-4 if self.single[i] else RTOL
+        tolerance = (Same.SINGLE if self.single[i] else Same.ROUNDING).value
         if peak == 0 or not true.size:
             return float("nan") if not value.any() else None
         r = float(value.flat[where]) / float(true.flat[where])
@@ -232,10 +228,10 @@ class Desk:
         factor, space = law.at(self.examples[i].sizes), self.spaces[i]
         r = self.ratio(value, i)
         if r is not None and self.single[i]:
-            return bool(np.isnan(r) or abs(r - factor) <= 1e-3 * abs(factor))
+            return bool(np.isnan(r) or same(r, factor, Same.ROUGH))
 
         if self.statement is not None:  # whether its rounding is its own is looked at in the end
-            return np.shape(value) == self.trues[i].shape and np.allclose(value, factor * self.trues[i], 1e-4, 1e-9)
+            return same(value, factor * self.trues[i], Same.SINGLE)
 
         def again(disturb: Callable[[Any], Any]) -> Any:
             return evaluate(tree, {name: disturb(x) for name, x in space.items()}, {}) / factor

@@ -18,8 +18,8 @@ import numpy as np
 from ..guard import limited
 from ..tree import leaves
 from ..truth.cases import Case, Space
-from ..truth.equal import equal
-from ..truth.loss import Loss, Truth
+from ..truth.equal import equal, same
+from ..truth.loss import Loss, Scale, Truth
 from .problem import Allowance, Example, Key, Problem, Statement
 from .run import (
     Edits,
@@ -38,9 +38,8 @@ from .run import (
 )
 
 Array = Any
-PER_SAMPLE, MEAN = "per sample", "mean"
 Use: TypeAlias = tuple[int, str, int]  # one assignment: the call it is in, the name, the how-manieth to that name
-Role: TypeAlias = tuple[int, str]  # the gradient of which vertex of the graph it is, and on which scale
+Role: TypeAlias = tuple[int, Scale]  # the gradient of which vertex of the graph it is, and on which scale
 ALL_RIGHT = np.float64(1.0)  # the "true value" where a run could not go on: whether all that follows is right
 
 
@@ -182,11 +181,11 @@ class Formulas:
                 return layers[step.use]
         return None
 
-    def factor(self, name: str, scales: Mapping[str, str], case: Case) -> float:
+    def factor(self, name: str, scales: Mapping[str, Scale], case: Case) -> float:
         """Return what ∂J/∂Z is multiplied with: m where the notes' gradients of each sample's own loss are meant."""
-        return float(case.sizes[self.samples]) if scales.get(name) == PER_SAMPLE and self.samples else 1.0
+        return float(scales[name].factor(case.sizes[self.samples])) if name in scales and self.samples else 1.0
 
-    def true(self, step: Step, case: Case, truth: Truth, scales: Mapping[str, str]) -> Any:
+    def true(self, step: Step, case: Case, truth: Truth, scales: Mapping[str, Scale]) -> Any:
         """Return the true value of a step; None where nothing is known of it."""
         name, value = step.name, step.value
         if name in self.ignored or step.key in self.local:
@@ -220,7 +219,7 @@ class Formulas:
         return list(found)
 
     def steps(
-        self, case: Case, scales: Mapping[str, str], instead: Edits | None = None, tape: Tape | None = None
+        self, case: Case, scales: Mapping[str, Scale], instead: Edits | None = None, tape: Tape | None = None
     ) -> list[Step]:
         """Run a case line by line, each line on true values; return the steps."""
         arguments, truth = self.truth(case)
@@ -248,7 +247,7 @@ class Formulas:
         return found.steps
 
     def judged(
-        self, case: Case, scales: Mapping[str, str], everything: bool = False, instead: Edits | None = None,
+        self, case: Case, scales: Mapping[str, Scale], everything: bool = False, instead: Edits | None = None,
         tape: Tape | None = None,
     ) -> list[tuple[Step, Array, bool]]:  # fmt: skip
         """Run a case line by line; return each known step with the true value, and whether it is right.
@@ -279,7 +278,7 @@ class Formulas:
             judged += [end for end in ends if (self.target(end[0].name, truth) or end[0].name) not in there]
         return judged
 
-    def right_at_the_end(self, cases: Iterable[Case], scales: Mapping[str, str]) -> bool:
+    def right_at_the_end(self, cases: Iterable[Case], scales: Mapping[str, Scale]) -> bool:
         """Whether the function as it stands returns the gradient of every parameter, and all are right in all cases."""
         wanted = {name for name in self.arguments if name in self.space.parameters}
         for case in cases:
@@ -338,7 +337,7 @@ class Formulas:
             return dict(zip(names, result, strict=True))
         return {names[0]: result} if len(names) == 1 and not isinstance(result, tuple | list) else {}
 
-    def judged_outputs(self, case: Case, scales: Mapping[str, str]) -> list[tuple[Step, Array, bool]]:
+    def judged_outputs(self, case: Case, scales: Mapping[str, Scale]) -> list[tuple[Step, Array, bool]]:
         """Judge what the function returns, as a whole: for a function without source, and to see what reaches the end."""
         arguments, truth = self.truth(case)
         mine = {name: arguments[name] for name in self.arguments}
@@ -374,31 +373,33 @@ class Formulas:
                     space[name] = evaluated(helper, space)
                 return evaluated(expression, space)
 
-            if helpers and not _same(again, step.value):  # a loop or a change in place is between them
+            if helpers and not _again(again, step.value):  # a loop or a change in place is between them
                 helpers = []
-            if not _same(again, step.value):  # another statement stands in a function that it calls
+            if not _again(again, step.value):  # another statement stands in a function that it calls
                 again = None
 
         return equal(step.value, true, again, case.dtype, size)
 
-    def scales(self, cases: Sequence[Case]) -> tuple[dict[str, str], dict[Key, int]]:
+    def scales(self, cases: Sequence[Case]) -> tuple[dict[str, Scale], dict[Key, int]]:
         """Find the scale of each inner gradient: that with which the fewest lines are wrong.
 
         The notes' dZ is the gradient of each sample's own loss; ∂J/∂Z has a factor 1/m more.  Either is right.
         """
         free = self.free(cases[0])
-        natural: dict[str, str] = {}
+        natural: dict[str, Scale] = {}
         for name in free:  # in order: what one line gives, the next is given
             fits = []
-            for scale in (PER_SAMPLE, MEAN):
+            for scale in Scale:
                 trial = natural | {name: scale}
                 results = [ok for case in cases for step, _, ok in self.judged(case, trial) if step.name == name]
                 fits.append(all(results))
-            natural[name] = PER_SAMPLE if fits[0] or (not fits[1] and _mostly(natural) == PER_SAMPLE) else MEAN
+            natural[name] = (
+                Scale.SAMPLE if fits[0] or (not fits[1] and _mostly(natural) == Scale.SAMPLE) else Scale.MEAN
+            )
         best, wrong = natural, self.count(cases, natural)
         if wrong:
-            several = itertools.product((PER_SAMPLE, MEAN), repeat=len(free)) if len(free) < 5 else ()
-            for choice in [(PER_SAMPLE,) * len(free), (MEAN,) * len(free), *several]:
+            several = itertools.product(Scale, repeat=len(free)) if len(free) < 5 else ()
+            for choice in [(Scale.SAMPLE,) * len(free), (Scale.MEAN,) * len(free), *several]:
                 trial = dict(zip(free, choice, strict=True))
                 found = self.count(cases, trial)
                 if len(found) + _mixed(trial) < len(wrong) + _mixed(best):
@@ -406,7 +407,7 @@ class Formulas:
         return best, wrong
 
     def problem(
-        self, key: Key, cases: Sequence[Case], scales: Mapping[str, str], alone: bool = False
+        self, key: Key, cases: Sequence[Case], scales: Mapping[str, Scale], alone: bool = False
     ) -> Problem | None:
         """Return a wrong line with all that a diagnosis may look at; None where it is no line of its own.
 
@@ -468,7 +469,7 @@ class Formulas:
             self.allowance,
         )  # fmt: skip
 
-    def trues(self, case: Case, scales: Mapping[str, str]) -> dict[str, Array]:
+    def trues(self, case: Case, scales: Mapping[str, Scale]) -> dict[str, Array]:
         """Return all that is known to be true in a case, by name: Z1 and dZ1."""
         _, truth = self.truth(case)
         values = {name: x for name, x in truth.values.items() if name not in self.arguments}
@@ -477,7 +478,7 @@ class Formulas:
         return values | {f"d{n}": slope * self.factor(f"d{n}", scales, case) for n, slope in slopes.items()}
 
     def _verdicts(
-        self, cases: Sequence[Case], scales: Mapping[str, str], instead: Edits | None = None
+        self, cases: Sequence[Case], scales: Mapping[str, Scale], instead: Edits | None = None
     ) -> tuple[frozenset[Key], frozenset[Key]]:
         """Return the keys of the wrong lines, and of those where a run could not go on; and of all that were reached."""
         wrong: set[Key] = set()
@@ -489,7 +490,7 @@ class Formulas:
             wrong.update({self.stopped.key} if self.stopped is not None else ())
         return frozenset(wrong), frozenset(reached)
 
-    def count(self, cases: Sequence[Case], scales: Mapping[str, str]) -> dict[Key, int]:
+    def count(self, cases: Sequence[Case], scales: Mapping[str, Scale]) -> dict[Key, int]:
         """Return in how many cases each wrong line is wrong."""
         found: dict[Key, int] = defaultdict(int)
         for case in cases:
@@ -531,10 +532,10 @@ def _loops(statement: ast.stmt | None, tape: Tape) -> list[ast.For | ast.While]:
     return [loop for loop in loops.values() if any(part is statement for part in ast.walk(loop))]
 
 
-def _same(again: Callable[[Any], Any], value: Any) -> bool:
+def _again(again: Callable[[Any], Any], value: Any) -> bool:
     """Whether computing a value again gives it again."""
     try:
-        return bool(np.allclose(again(lambda x: x), value, rtol=1e-9, equal_nan=True))
+        return same(again(lambda x: x), value)
     except Exception:
         return False
 
@@ -563,13 +564,13 @@ def _copied(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: x.copy() if isinstance(x, np.ndarray) else x for name, x in arguments.items()}
 
 
-def _mostly(scales: Mapping[str, str]) -> str:
-    return max((PER_SAMPLE, MEAN), key=list(scales.values()).count)
+def _mostly(scales: Mapping[str, Scale]) -> Scale:
+    return max(Scale, key=list(scales.values()).count)
 
 
-def _mixed(scales: Mapping[str, str]) -> int:
+def _mixed(scales: Mapping[str, Scale]) -> int:
     """How many inner gradients are not on the scale of the others."""
-    counts = [list(scales.values()).count(scale) for scale in (PER_SAMPLE, MEAN)]
+    counts = [list(scales.values()).count(scale) for scale in Scale]
     return min(counts)
 
 
@@ -584,4 +585,4 @@ def _stripped(name: str) -> list[str]:
     return forms + [form for form in ends if form]
 
 
-__all__ = ["MEAN", "PER_SAMPLE", "Formulas", "Key", "Role", "Use", "helpers_of", "names_in", "use_of"]
+__all__ = ["Formulas", "Key", "Role", "Use", "helpers_of", "names_in", "use_of"]

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..formula.code import binary, exchanged, parsed, positions, product, ready, simplified, text, whole_parts
 from ..formula.factor import Law, rounded
+from ..truth.equal import Same, same
 from .desk import Desk
 from .edits import Change, Edit, broadcasts, derivatives, edits, solved
 from .problem import Key, Statement, header
@@ -125,7 +126,8 @@ def holds(tree: Any, desk: Desk) -> bool:
     fresh = tree if isinstance(tree, ast.stmt) else ast.parse(text(tree), mode="eval").body
     for i in range(len(desk.examples)):
         r = desk.ratio(desk.value(fresh, i), i)
-        near = r is not None and (np.isnan(r) or abs(r - 1) <= (1e-3 if desk.single[i] else 1e-8))
+        how = Same.ROUGH if desk.single[i] else Same.ROUNDING
+        near = r is not None and (np.isnan(r) or same(r, 1.0, how))
         if not near and not desk.nearly(fresh, i, Law(1.0)):
             return False
     return True

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..graph import Graph
 from ..truth.cases import Case, no_folder
+from ..truth.loss import Scale
 from .lines import Formulas, Key, names_in
 from .report import Counterexample
 from .run import Step
@@ -20,7 +21,7 @@ TRIES = 400  # of the value pass
 
 
 def smallest(
-    formulas: Formulas, key: Key, scales: Mapping[str, str], wrong: Sequence[Case], fix: str | None = None
+    formulas: Formulas, key: Key, scales: Mapping[str, Scale], wrong: Sequence[Case], fix: str | None = None
 ) -> Counterexample | None:
     """Return the smallest case found on which a line is plainly wrong, what it and its fix read, and what it gives there."""
     plain = True
@@ -65,7 +66,7 @@ def _reads(step: Step, fix: str | None) -> dict[str, Any]:
     return reads
 
 
-def _seen(formulas: Formulas, key: Key, scales: Mapping[str, str], case: Case) -> tuple[Step, Any] | None:
+def _seen(formulas: Formulas, key: Key, scales: Mapping[str, Scale], case: Case) -> tuple[Step, Any] | None:
     """Return the wrong step of a case, where it is wrong by more than a per mille, and off every kink."""
     if _on_kink(formulas.truth(case)[1].graph):
         return None

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..formula.code import positions, ready, text
 from ..formula.factor import Law
+from ..truth.equal import Same, same
 from .desk import NOTHING, Desk, single
 from .problem import Diagnosis, Problem
 from .search import Repair, search
@@ -171,11 +172,8 @@ def observations(desk: Desk) -> Iterator[tuple[str, str]]:
 
 
 def _all_equal(values: list[Any], others: list[Any], desk: Desk) -> bool:
-    for i, (value, other) in enumerate(zip(values, others, strict=True)):
-        tolerance = (1e-4 if desk.single[i] else 1e-9) * np.max(np.abs(other), initial=0.0)
-        if value.shape != other.shape or not (np.abs(value - other) <= tolerance).all():
-            return False
-    return any(np.any(other) for other in others)
+    hows = [Same.SINGLE if single else Same.ROUNDING for single in desk.single]
+    return any(map(np.any, others)) and all(map(same, values, others, hows))
 
 
 def _right_afterwards(desk: Desk) -> bool:
