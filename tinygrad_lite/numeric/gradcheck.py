@@ -74,9 +74,9 @@ def gradcheck(f: Callable[..., Any], *args: Any, order: int = 1, wrt: Any = None
     `gradcheck(...).raise_if_wrong()` does.
     Raises TypeError where f returns no float tensor or there is nothing to check, ValueError for a `wrt` that names no
     argument, and what f itself raises at the arguments.
-    Source: the bound is that of `numerical.py`.
+    Source: the bound is that of `slope.py`.
 
-    >>> from tinygrad_lite.numeric.gradcheck import gradcheck
+    >>> from tinygrad_lite.verify import gradcheck
     >>> report = gradcheck(lambda W, b: relu(W @ np.ones((2, 3)) + b).sum(), np.array([[1.0, 2.0]]), np.array([[0.5]]))
     >>> report.verdict, [check.name for check in report.checks]
     ('pass', ['W', 'b'])
@@ -133,7 +133,7 @@ def check_vjp(f: Callable[..., Any], *args: Any) -> GradcheckReport:
     certain than those of `gradcheck`, whose verdicts these are.
     Raises TypeError where there is no vjp or no float argument, and what f itself raises at the arguments.
 
-    >>> from tinygrad_lite.numeric.gradcheck import check_vjp
+    >>> from tinygrad_lite.verify import check_vjp
     >>> check_vjp(np.sin, lambda g, x: g * np.cos(x), np.array([0.0, 1.0])).verdict
     'pass'
     >>> print(check_vjp(np.sin, lambda g, x: g * np.sin(x), np.array(0.5)).raise_if_wrong())

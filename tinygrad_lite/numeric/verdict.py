@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite, nan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -140,7 +140,7 @@ def _compared(
         return Check(name, verdict, why, index, *found)
 
     before: Slope | None = None
-    torn = False  # the slopes of the two sides differ
+    sides: _Sides | None = None  # of the last look, where the slopes to the left and to the right may differ
     longest = STEP
     for look in range(7):
         here = slope(function, i, u, longest)
@@ -159,26 +159,26 @@ def _compared(
         if off <= here.bound and sharp:
             return line("pass")
         agree = before is not None and abs(before.value - here.value) <= before.bound + here.bound
-        torn = False
+        sides = None
         if agree and off > here.bound and (rounds or (sharp and (look > 3 or function.base.nodes))):
-            left, right, bound = _sides(function, i, u, longest)
-            steady = abs(left - right) <= bound
-            if steady and abs((left + right) / 2 - here.value) <= bound + here.bound:
+            sides = _sides(function, i, u, longest)
+            if sides.steady and abs(sides.middle - here.value) <= sides.bound + here.bound:
                 return line("fail")
-            torn = True
         if here.noise > SHARP * whole:  # shorter steps would round even more
-            if rounds and off > 4 * here.bound and not torn:
+            if rounds and off > 4 * here.bound and sides is None:
                 return line("fail")
             break
         before, longest = here, here.step / 16
-    if torn:
-        if min(left, right) - bound <= exact <= max(left, right) + bound:
-            if steady and bound <= SHARP * size:  # the second derivative jumps, which misleads central differences
-                here = here._replace(value=(left + right) / 2, bound=bound)
-                return line("pass")
-            slopes = f"{left / unit_length:.6g} and {right / unit_length:.6g}"
-            return line("convention", f"f has a kink here: the slopes are {slopes} on its two sides")
-        return line("inconclusive", f"a kink lies within a step of {longest:.0e}")
+    if sides is not None:
+        if not sides.allow(exact):
+            return line("inconclusive", f"a kink lies within a step of {longest:.0e}")
+        if (
+            sides.steady and sides.bound <= SHARP * size
+        ):  # the second derivative jumps, which misleads central differences
+            here = here._replace(value=sides.middle, bound=sides.bound)
+            return line("pass")
+        slopes = f"{sides.left / unit_length:.6g} and {sides.right / unit_length:.6g}"
+        return line("convention", f"f has a kink here: the slopes are {slopes} on its two sides")
     if off > here.bound and before is not None and here.noise <= SHARP * whole:
         return line("inconclusive", "the numerical derivative depends on the step: f is not smooth here")
     if here.noise > SHARP * size:
@@ -206,11 +206,33 @@ def _at_kink(exact: float, here: Slope, scale: float) -> tuple[str, str]:
     return "fail", why + ", and no derivative that may be chosen there is this one"
 
 
-def _sides(function: Function, i: int, u: Any, start: float) -> tuple[float, float, float]:
-    """Return the slopes to the left and to the right, and a bound of their errors."""
+class _Sides(NamedTuple):
+    """The slopes to the left and to the right, and a bound of their errors."""
+
+    left: float
+    right: float
+    bound: float
+
+    @property
+    def middle(self) -> float:
+        """The slope between the two."""
+        return (self.left + self.right) / 2
+
+    @property
+    def steady(self) -> bool:
+        """Whether the two are the same, as far as is known."""
+        return abs(self.left - self.right) <= self.bound
+
+    def allow(self, exact: float) -> bool:
+        """Whether a derivative lies between the two, and so may be chosen."""
+        return min(self.left, self.right) - self.bound <= exact <= max(self.left, self.right) + self.bound
+
+
+def _sides(function: Function, i: int, u: Any, start: float) -> _Sides:
+    """Return the slopes on the two sides."""
     noise = max(function.scatter(i, u), 4 * sum(function.parts), 4 * function.eps * function.base.size)
     left, right = (one_sided(function, i, u, sign, start, noise)[0] for sign in (-1.0, 1.0))
-    return left.value, right.value, sum(10 * side.error + 2 * noise / side.step for side in (left, right))
+    return _Sides(left.value, right.value, sum(10 * side.error + 2 * noise / side.step for side in (left, right)))
 
 
 def _located(function: Function, i: int, g: Any, worst: Check, rng: Any) -> Check:
