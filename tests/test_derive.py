@@ -20,9 +20,10 @@ from tinygrad_lite import Tensor, nn
 from tinygrad_lite.cli import main
 from tinygrad_lite.derive import derivation, derive, trace, write
 from tinygrad_lite.derive.trace import _labels
-from tinygrad_lite.derive.why import rule_of, said
+from tinygrad_lite.derive.why import said
 from tinygrad_lite.formula import factor, simplify
 from tinygrad_lite.formula.expression import Apply, Expression, Setting, Size, evaluate, replaced
+from tinygrad_lite.formula.rule import rule_of
 from tinygrad_lite.formula.simplify import Term
 from tinygrad_lite.graph import capture
 from tinygrad_lite.modelfile import instantiate, load_model

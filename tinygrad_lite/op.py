@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial, update_wrapper, wraps
 from math import inf
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from numpy import ndarray
@@ -32,6 +32,7 @@ from .tensor import Node, Tensor, as_array, as_leaf, can_be_array, describe, is_
 P = ParamSpec("P")
 R = TypeVar("R")
 Rule = Callable[..., Any]
+Form: TypeAlias = Literal["", "elementwise", "product", "reshaping", "by sample"]
 
 
 class Domain(NamedTuple):
@@ -68,6 +69,9 @@ class Op:
       and the inputs as one list, `rule(i, g, out, inputs, **params)`; it does not read the value of that one.
     - `add_to(total, g, *inputs, **params)`: adds the gradient of the one input that has one to an array, in place.  Where a
       tensor is picked from many times, a full array for each time would take quadratic time.
+    - `form`: what kind of op it is, for those who read formulas: "elementwise" (its inputs broadcast), "product" (of what
+      makes a layer's Z), "reshaping" (the same entries in another shape or dtype), "by sample" (over the features of each
+      sample); `activation`: layers apply it to their Z.
     - `composed`: the function is written in other ops, on tensors; it has no rules, since theirs are its derivative, and
       may return several tensors.
     """
@@ -89,6 +93,8 @@ class Op:
     variadic: bool = False
     add_to: Callable[..., None] | None = None
     composed: bool = False
+    form: Form = ""
+    activation: bool = False
     face: Callable[..., Any] = field(init=False)
     plans: dict[int, Plan] = field(default_factory=dict)
 

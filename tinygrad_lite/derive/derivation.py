@@ -14,10 +14,8 @@ import numpy as np
 from ..formula.expression import Apply, Expression, Name, Number, Setting, Size, evaluate, parts_of, replaced, write
 from ..formula.factor import Factor, factor_of
 from ..formula.simplify import (
-    ELEMENTWISE,
     MATRICES,
     ONE,
-    RESHAPING,
     Term,
     applied,
     as_tree,
@@ -30,7 +28,7 @@ from ..formula.simplify import (
 )
 from ..graph import Graph, Vertex
 from ..nn import Module
-from ..op import REGISTRY
+from ..op import REGISTRY, Op
 from ..tensor import is_array
 from ..truth.equal import Same, same
 from .axes import sizes_by_name
@@ -219,7 +217,7 @@ class _Writer:
             if vertex.op is None or i == self.trace.loss or constant[place]:
                 continue
             activation = len(vertex.inputs) == 1 and vertices[vertex.inputs[0]].shape == vertex.shape
-            product = vertex.op.name in PRODUCTS and any(j > self.trace.seed for j in users[i])  # ReLU'(W X)
+            product = vertex.op.form == "product" and any(j > self.trace.seed for j in users[i])  # ReLU'(W X)
             own = len(users[place]) > 1 or product or (vertex.name is not None and not activation)
             grown = sum(vertices[j].requires_grad for j in vertex.inputs) > 1  # W X + b rather than W X, or W X + b − Y
             unnamed = place in found and vertices[found[place]].name is None
@@ -258,7 +256,7 @@ class _Writer:
             total = applied(REGISTRY["sum"], inputs, vertex.params, shapes)
             return Term(total.factor / factor_of(count, self.numbers), total.tree)
         params = {key: self._symbolic(value) for key, value in vertex.params.items()}
-        if vertex.op.name in ELEMENTWISE and vertex.shape not in shapes[:-1]:  # a column and a row
+        if vertex.op.form == "elementwise" and vertex.shape not in shapes[:-1]:  # a column and a row
             here = [np.shape(self._value(term.tree)) for term in inputs]
             if vertex.op.name == "mul" and all(len(shape) == 1 for shape in here):
                 a, b = sorted(zip(inputs, shapes, strict=False), key=lambda both: both[1][-1:] != (1,))
@@ -360,9 +358,9 @@ class _Writer:
         for j in graph.consumers[i]:
             user = graph.vertices[j]
             if j < self.trace.seed and user.op is not None:
-                wide = user.op.name in ELEMENTWISE and len(user.shape) > 1
+                wide = user.op.form == "elementwise" and len(user.shape) > 1
                 same = [n for n in user.shape if n != 1] == [n for n in shape if n != 1]
-                used.add((1, *shape) if wide else user.shape if same and user.op.name in RESHAPING else shape)
+                used.add((1, *shape) if wide else user.shape if same and user.op.form == "reshaping" else shape)
         return used.pop() if len(used) == 1 else shape
 
     # --- places -------------------------------------------------------------------------------------------------------
@@ -372,7 +370,7 @@ class _Writer:
         name = self.known.get(term)
         wanted = wanted or (graph is self.trace.graph and i == self.trace.loss) or self._is_met_again(i, term, graph)
         if name is None and (vertex.name is not None or wanted or is_long(term.tree)):
-            affine = vertex.op is not None and vertex.op.name in AFFINE and vertex.shape != ()
+            affine = vertex.op is not None and _is_affine(vertex.op) and vertex.shape != ()
             layer = _layer(graph, i)
             kind = "J" if i == self.trace.loss and "J" not in self.taken else "Z" if affine else "T"
             if kind == "T" and (activated := self._activation(term)):
@@ -408,7 +406,9 @@ class _Writer:
     def _activation(self, term: Term) -> str:
         """Return the number of the layer Z2 whose activation a formula is, if A2 is free."""
         match term:
-            case Term(Factor(1, ()), Apply(op, (Name(text),))) if _activates(op) and (m := NUMBERED.fullmatch(text)):
+            case Term(Factor(1, ()), Apply(op, (Name(text),))) if REGISTRY[op].activation and (
+                m := NUMBERED.fullmatch(text)
+            ):
                 return "" if f"A{m[1]}" in self.taken else m[1]
         return ""
 
@@ -504,9 +504,7 @@ class _Writer:
         return name
 
 
-PRODUCTS = {"matmul", "conv", "einsum"}
 NUMBERED = re.compile(r"Z(\d+)")
-AFFINE = {"add", "sub", "matmul", "conv", "einsum"}
 
 
 def _layer(graph: Graph, i: int) -> str:
@@ -547,9 +545,9 @@ def _upright(name: str) -> str:
     return re.sub(r"#(\d+)$", lambda m: f"⁽{m[1].translate(_SUPERSCRIPT)}⁾", name)
 
 
-def _activates(op: str) -> bool:
-    named = op in ("relu", "sigmoid", "tanh", "softmax")
-    return named or REGISTRY[op].forward.__module__.endswith(".activations")
+def _is_affine(op: Op) -> bool:
+    """Whether an op is part of W X + b."""
+    return op.form == "product" or op.name in ("add", "sub")
 
 
 def _spread(term: Term) -> Term:

@@ -6,17 +6,12 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from ..formula.expression import Apply, Expression, Name, Number, hashable, write
-from ..formula.factor import Factor, factor_of
-from ..formula.simplify import Term, applied, as_tree, constant, number_term
-from ..graph import graph_of
+from ..formula.expression import Apply, Expression, Name, write
+from ..formula.rule import rule_of
 from ..op import Op
-from ..recording import EVERYTHING, recording
-from ..tensor import Tensor
 from .trace import Trace
 
+LONG = 120  # letters: a longer formula tells nobody anything
 RULES = {  # in better words than formulas are
     "matmul": "product rule: times the other factor transposed",
     "widened": "a sum passes the gradient on, added up over the places where the term was used",
@@ -28,7 +23,7 @@ RULES = {  # in better words than formulas are
     "mean": "each has its share in the mean",
     "left": "the 1/m of the mean is left to the parameters",
 }
-SILENT = {"add", "sub", "reshape", "transpose", "swapaxes", "squeeze", "expand_dims", "broadcast_to", "astype", "neg"}
+SILENT = {"add", "sub", "neg", "transpose", "swapaxes"}  # like those that only reshape
 
 
 def rules_of(i: int, trace: Trace, places: Collection[int], per_sample: bool) -> str:
@@ -43,7 +38,7 @@ def rules_of(i: int, trace: Trace, places: Collection[int], per_sample: bool) ->
         widened = vertex.shape != vertices[source].shape and vertex.op.name in ("add", "sub")
         left = vertex.op.name == "mean" and per_sample
         key = "widened" if widened else "left" if left else vertex.op.name
-        if key not in SILENT and key not in found:
+        if key not in SILENT and vertex.op.form != "reshaping" and key not in found:
             found[key] = RULES.get(key) or _rule(trace, source, j)
         if trace.slopes.get(j) not in places or trace.slopes[j] == trace.slopes.get(i):
             queue += [(j, k) for k in users[j]]
@@ -91,40 +86,6 @@ def size(shape: tuple[str, ...]) -> str:
     return f"({'×'.join(shape)})" if shape else ""
 
 
-# --- the derivative of one op as a formula ----------------------------------------------------------------------------
-
-
-LONG = 120  # letters: a longer formula tells nobody anything
-
-
-def rule_of(
-    op: Op, k: int, values: Sequence[Any], out: Any, params: Mapping[str, Any]
-) -> tuple[dict[str, Expression], list[str]]:
-    """Return two formulas by name, the op and its gradient by input k, and the names of its inputs.
-
-    `values` are the inputs that it had, arrays or plain numbers, and `out` what it gave: a rule may look at them.
-
-    >>> from ..op import REGISTRY
-    >>> x = np.array([1.0, 2.0])
-    >>> formulas, names = rule_of(REGISTRY["silu"], 0, [x], x, {})
-    >>> {name: write(tree) for name, tree in formulas.items()}
-    {'y': 'SiLU(x)', 'dx': 'dy ⊙ (σ(x) ⊙ (1 + x ⊙ (1 − σ(x))))'}
-    """
-    names = [f"x{i + 1}" for i in range(len(values))] if op.variadic else op.inputs
-    own = "y" if "y" not in names else "out"
-    y, g = Tensor(out, name=own), Tensor(np.ones_like(out), name=f"d{own}")
-    numbers = [isinstance(x, int | float) for x in values]
-    inputs = [x if plain else Tensor(x, name=name) for name, x, plain in zip(names, values, numbers, strict=True)]
-    settings = dict(params) | ({"saved": None} if op.saves else {})
-    rule = op.vjps[k]
-    assert rule is not None
-    with recording(EVERYTHING), np.errstate(all="ignore"):
-        found = rule(g, y, inputs, **settings) if op.variadic else rule(g, y, *inputs, **settings)
-    written = [Number(x) if plain else Name(name) for name, x, plain in zip(names, values, numbers, strict=True)]
-    whole = Apply(op.name, tuple(written), tuple(sorted((n, hashable(v)) for n, v in params.items())))
-    return {own: whole, f"d{names[k]}": _formula(found)}, names
-
-
 def said(op: Op, k: int, values: Sequence[Any], out: Any, params: Mapping[str, Any]) -> str:
     """Say what the derivative of an op by its input k is, in a line: y = SiLU(x) gives dx = …"""
     if op.composed:
@@ -134,22 +95,3 @@ def said(op: Op, k: int, values: Sequence[Any], out: Any, params: Mapping[str, A
     (y, whole), (dx, slope) = rule_of(op, k, values, out, params)[0].items()
     line = f"{y} = {write(whole)} gives {dx} = {write(slope)}"
     return line if len(line) < LONG else f"the derivative of {write(whole)}"
-
-
-def _formula(found: Tensor) -> Expression:
-    """Write a tensor in the names of those it was made of."""
-    terms: list[Term] = []
-    graph = graph_of(found)
-    for vertex in graph.vertices:
-        if vertex.op is not None:
-            shapes = [graph.vertices[j].shape for j in vertex.inputs] + [vertex.shape]
-            terms.append(applied(vertex.op, [terms[j] for j in vertex.inputs], vertex.params, shapes))
-        elif vertex.name is not None:
-            terms.append(Term(Factor(), Name(vertex.name)))
-        elif vertex.kind == "number":
-            terms.append(number_term(factor_of(float(vertex.value), {})))
-        elif np.size(vertex.value) and (np.asarray(vertex.value) == np.ravel(vertex.value)[0]).all():
-            terms.append(constant(factor_of(float(np.ravel(vertex.value)[0]), {}), vertex.shape))
-        else:
-            terms.append(Term(Factor(), Name("mask" if vertex.dtype.kind == "b" else "c")))
-    return as_tree(terms[graph.outputs[0]])

@@ -17,8 +17,6 @@ from .factor import Factor, Powers
 
 ONE = Number(1)
 LIMIT = 24  # names, numbers and ops in an equation: of a longer one a part gets a name of its own
-RESHAPING = {"reshape", "squeeze", "expand_dims", "astype", "positive", "broadcast_to"}
-ELEMENTWISE = {"add", "sub", "mul", "div", "masked", "where", "maximum", "minimum"}  # their inputs broadcast
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def applied(op: Op, terms: Sequence[Term], params: Mapping[str, Any], shapes: Se
     Constant factors are pulled out of every op that is linear in an input, which its rules tell: a rule that reads neither
     the value of its input nor the result.
     """
-    if op.name in ELEMENTWISE:
+    if op.form == "elementwise":
         terms = [_bare(term, shape, shapes) for term, shape in zip(terms, shapes, strict=False)]
     found = SPECIAL[op.name](list(terms), params, shapes) if op.name in SPECIAL else None
     if found is None:
@@ -63,7 +61,7 @@ def constant(factor: Factor, shape: tuple[int, ...]) -> Term:
 
 def _general(op: Op, terms: Sequence[Term], params: Mapping[str, Any], shapes: Sequence[tuple[int, ...]]) -> Term:
     """Return an op on terms of which nothing is known but its rules."""
-    if op.name in RESHAPING and _same(shapes[0], shapes[-1]):
+    if op.form == "reshaping" and _same(shapes[0], shapes[-1]):
         return terms[0]
     if op.name == "broadcast_to" and isinstance(terms[0].tree, Apply) and terms[0].tree.op == "broadcast_to":
         return terms[0]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import keyword
 import re
+from collections.abc import Callable
 from fractions import Fraction
 
+import numpy as np
+
 from ..op import REGISTRY
-from .expression import Apply, Expression, Name, Number
+from .expression import Apply, Expression, Name, Number, parts_of, replaced
 from .value import SUMS
 
 OPERATORS: dict[str, type[ast.operator]] = {
@@ -17,7 +20,6 @@ OPERATORS: dict[str, type[ast.operator]] = {
 COMPARISONS: dict[str, type[ast.cmpop]] = {
     "greater": ast.Gt, "greater_equal": ast.GtE, "less": ast.Lt, "less_equal": ast.LtE,
 }  # fmt: skip
-NUMPY = {"exp", "log", "sqrt", "abs", "tanh", "maximum", "minimum", "where", "sum", "mean", "max"}
 PRIME = "_prime"
 
 
@@ -50,10 +52,15 @@ def _python(tree: Expression) -> ast.expr:
             return ast.Attribute(_python(a), "T")
     assert isinstance(tree, Apply)
     called: ast.expr = ast.Name(function_name(tree.op))
-    if tree.op in NUMPY:
+    if _in_numpy(tree.op):
         called = ast.Attribute(ast.Name("np"), tree.op)
     keywords = [ast.keyword(key, ast.Constant(value)) for key, value in tree.params]
     return ast.Call(called, [_python(part) for part in tree.inputs], keywords)
+
+
+def _in_numpy(op: str) -> bool:
+    """Whether NumPy has a function of the name of an op, and means the same by it."""
+    return op in REGISTRY and REGISTRY[op].numpy is getattr(np, op, REGISTRY)
 
 
 def identifier(name: str) -> str:
@@ -65,6 +72,30 @@ def identifier(name: str) -> str:
 def function_name(op: str) -> str:
     """Return the name of an op in Python: relu_prime for relu'."""
     return op.replace("'", PRIME)
+
+
+WRITTEN_OUT: dict[str, Callable[..., Expression]] = {  # what NumPy has no function for
+    "sigmoid": lambda x: Apply("div", (Number(1), Apply("add", (Number(1), Apply("exp", (Apply("neg", (x,)),)))))),
+    "relu": lambda x: Apply("maximum", (x, Number(0))),
+    "step": lambda x: Apply("greater", (x, Number(0))),
+    "masked": lambda x, mask: Apply("mul", (x, mask)),
+}
+
+
+def in_numpy(tree: Expression) -> str | None:
+    """Write an expression as Python with functions of NumPy alone; None where it has others.
+
+    >>> in_numpy(Apply("sigmoid", (Name("Z1"),)))
+    '1 / (1 + np.exp(-Z1))'
+    """
+
+    def rule(part: Expression) -> Expression | None:
+        return WRITTEN_OUT[part.op](*part.inputs) if isinstance(part, Apply) and part.op in WRITTEN_OUT else None
+
+    plain = replaced(tree, rule)
+    ops = {part.op for part in parts_of(plain) if isinstance(part, Apply)}
+    signs = OPERATORS.keys() | COMPARISONS.keys() | {"neg", "square", "transpose"}
+    return code(plain) if all(op in signs or _in_numpy(op) for op in ops) else None
 
 
 class _UnreadableError(Exception):
@@ -111,7 +142,7 @@ def _expression(node: ast.expr, scalars: set[str]) -> Expression:
             return Name("m", scalar=True)
         case ast.Call(ast.Attribute(part, "astype"), _):
             return of(part)
-        case ast.Call(ast.Attribute(ast.Name("np"), name), args, keywords) if name in NUMPY:
+        case ast.Call(ast.Attribute(ast.Name("np"), name), args, keywords) if _in_numpy(name):
             return _called(name, [of(part) for part in args[: 1 if name in SUMS else None]], keywords)
         case ast.Call(ast.Attribute(part, "sum" | "mean" as name), _, keywords):
             return _called(name, [of(part)], keywords)

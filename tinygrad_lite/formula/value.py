@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
 from ..op import REGISTRY
 from ..recording import ARRAYS, recording
 from .expression import Apply, Expression, Name, Number
 
 PRODUCTS = {"mul", "matmul", "dot"}
 SUMS = {"sum", "mean"}
-BY_SAMPLE = {"softmax", "log_softmax", "logsumexp"}  # over the features of each sample, not elementwise
+
+
+def by_sample(op: str) -> bool:
+    """Whether an op, or its derivative, is over the features of each sample, and not elementwise."""
+    entry = REGISTRY.get(op.rstrip("'"))
+    return entry is not None and entry.form == "by sample"
 
 
 def evaluate(tree: Expression, values: Mapping[str, Any], parts: list[Any] | None = None) -> Any:
@@ -44,7 +48,7 @@ def function(op: str) -> Callable[..., Any]:
     Raises KeyError for a name that no op bears.
     """
     entry = REGISTRY[op.rstrip("'")]
-    plain = getattr(ops, entry.name)
+    plain = entry.face
 
     def on_both(*args: Any, **params: Any) -> Any:
         if any(hasattr(x, "requires_grad") for x in args):
@@ -56,7 +60,7 @@ def function(op: str) -> Callable[..., Any]:
                 return plain(*args, **params)
             x = np.asanyarray(args[0])
             out = entry.forward(x, **params)
-            if entry.name in BY_SAMPLE:  # what is written for it is the diagonal of its Jacobian
+            if entry.form == "by sample":  # what is written for it is the diagonal of its Jacobian
                 return out * (1 - out)
             rule: Any = entry.vjps[0]
             return rule(np.ones_like(out), out, x, **{**entry.defaults, **params})

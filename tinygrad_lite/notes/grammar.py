@@ -17,7 +17,7 @@ from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 
 from ..formula.expression import Apply, Expression, Name, Number, parts_of, replaced, write
 from ..op import REGISTRY
-from .spelling import PLAIN, NotUnderstood, core, shown
+from .spelling import PLAIN, NotUnderstood, activations, core, shown
 from .statement import Size, Statement
 
 DEEPEST, LONGEST = 60, 250
@@ -60,9 +60,13 @@ def parse(text: str) -> Statement:
     return parsed(text)[0]
 
 
-@lru_cache(maxsize=1024)
 def parsed(text: str) -> tuple[Statement, tuple[Size, ...]]:
     """Read one equation, and the sizes that stand in it as subscripts."""
+    return _parsed(text, activations())
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str, _names: tuple[str, ...]) -> tuple[Statement, tuple[Size, ...]]:
     spelt, sizes = core(text)
     found: Statement = _read(spelt, "statement")
     if re.match(r"\s*(?:Δ|\\Delta)", spelt) and all(_steps(side) for side in found.sides):  # ΔW = −α ∇W
@@ -93,7 +97,7 @@ def _read(spelt: str, start: str) -> Any:
     if len(re.findall(r"\w+|[^\w\s]", spelt)) > LONGEST:
         raise NotUnderstood(f"it is longer than {LONGEST} names and signs")
     try:
-        return _parser().parse(spelt, start=start)
+        return _parser(activations()).parse(spelt, start=start)
     except UnexpectedInput as error:
         at, wanted = error.pos_in_stream, getattr(error, "expected", None) or getattr(error, "allowed", None) or ()
         if at is None or at < 0 or getattr(getattr(error, "token", None), "type", "") == "$END":
@@ -106,8 +110,9 @@ def _read(spelt: str, start: str) -> Any:
 
 
 @cache
-def _parser() -> Lark:
+def _parser(names: tuple[str, ...]) -> Lark:
     grammar = files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8")
+    grammar = grammar.replace("ACTIVATION", "|".join(names))
     return Lark(grammar, parser="lalr", lexer="basic", start=["statement", "expr"], transformer=_Meaning())
 
 

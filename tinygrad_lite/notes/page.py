@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -38,6 +38,7 @@ from .network import (
     split,
 )
 from .reading import read, recognised
+from .spelling import activations
 from .statement import Item, Statement
 
 MANY, FEW = 64, 6  # networks to be tried at most, and on the longest page
@@ -105,7 +106,8 @@ class Page:
         """Return which ops letters stand for: g for ReLU in g(Z1) = ReLU(Z1)."""
         signs = {"σ": "sigmoid", "sigma": "sigmoid"}
         letters = {"φ": "phi", "ϕ": "phi", "varphi": "phi", "ψ": "psi"}
-        found = {letters.get(m[1], m[1]): signs.get(m[2].lower(), m[2].lower()) for m in NAMED.finditer(self.text)}
+        named = _named(activations()).finditer(self.text)
+        found = {letters.get(m[1], m[1]): signs.get(m[2].lower(), m[2].lower()) for m in named}
         for _, s in self.equations:
             calls = [side.op for side in s.sides if isinstance(side, Apply) and len(side.inputs) == 1]
             if m := re.fullmatch(r"(\w)\(\w+\)", s.target):
@@ -372,11 +374,16 @@ def _kind(tree: Expression, out: Expression) -> str:
 
 BARRED = re.compile(r"[WbV]tilde\d*|theta_tilde\d*")  # of a parameter it can only be its gradient
 GENERAL = re.compile(r"(\w+)\[([lL])(?:\s*([-+])\s*1)?\]")
-NAMED = re.compile(
+
+
+@cache
+def _named(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Return the pattern of "g is the ReLU": the letter, and what it stands for."""
+    return re.compile(
     r"(?<![A-Za-z])([gfhφϕψ]|(?:var)?phi|psi)(?:\^?\{?\[[\dl]\]\}?)?\s*(?:\([a-z·.]?\))?\$?\s*"
     r"(?:=|:|is|ist|est|es|denotes|the(?= sigm))\s*\$?\s*(?:the |der |die |la |le )?\\?(?:mathrm|text|operatorname)?\{?"
-    r"(relu|sigmoid|tanh|σ|sigma)\b", re.I,
-)  # fmt: skip
+    rf"({'|'.join(names)}|σ|sigma)\b", re.I,
+    )  # fmt: skip
 
 
 def general(s: Statement, last: int) -> Iterator[Statement]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from ..formula.expression import Apply, Expression, Name, Number, parts_of, replaced
-from ..formula.value import BY_SAMPLE, PRODUCTS, SUMS, evaluate, function
+from ..formula.value import PRODUCTS, SUMS, by_sample, evaluate, function
+from ..op import REGISTRY, Op
 from ..truth.equal import same
 
 Array = Any
@@ -55,7 +57,7 @@ def read(
     params = tree.params
     if tree.op in SUMS:
         params = (("axis", dict(params)["axis"]), ("keepdims", True))
-    elif tree.op.rstrip("'") in BY_SAMPLE and values[0] is not None and np.ndim(values[0]) == 2:
+    elif by_sample(tree.op) and values[0] is not None and np.ndim(values[0]) == 2:
         params = (("axis", 1 - _axis(values[0], scope)),)
     found = Apply(tree.op, tuple(parts), params)
     return found, evaluate(found, scope.values, values)
@@ -97,7 +99,16 @@ def _samples_axis(scope: Scope) -> int:
     return next((x.shape.index(scope.m) for x in scope.values.values() if scope.m in np.shape(x)), 1)
 
 
-FORMS = ("relu", "sigmoid", "tanh", "softmax", "softplus")
+PROBE = np.linspace(-2.0, 2.0, 12).reshape(3, 4) ** 3
+
+
+@cache
+def _forms(entry: Op) -> list[Array]:
+    """Return what an activation without settings gives at the probe: one array, or one for each axis; else nothing."""
+    if not entry.activation or {*entry.defaults} - {"axis"}:
+        return []
+    ways: list[dict[str, Any]] = [{"axis": 0}, {"axis": 1}] if entry.form == "by sample" else [{}]
+    return [function(entry.name)(PROBE, **way) for way in ways]
 
 
 def recognised(tree: Expression) -> Expression:
@@ -106,15 +117,15 @@ def recognised(tree: Expression) -> Expression:
     >>> recognised(Apply("maximum", (Number(0), Name("Z1"))))
     Apply(op='relu', inputs=(Name(text='Z1', scalar=False),), params=())
     """
-    Z, values = Name("·"), {"·": np.linspace(-2.0, 2.0, 12).reshape(3, 4) ** 3}
-    for part in parts_of(tree) if isinstance(tree, Apply) and tree.op not in FORMS else ():
+    Z, values = Name("·"), {"·": PROBE}
+    named = isinstance(tree, Apply) and tree.op in REGISTRY and REGISTRY[tree.op].activation
+    for part in parts_of(tree) if not named else ():
         rest = replaced(tree, lambda p, part=part: Z if p == part else None)  # type: ignore[misc]
         if part in (tree, rest) or {p for p in parts_of(rest) if isinstance(p, Name)} != {Z}:
             continue
         value: Any = read(rest, Scope(values, 4), "features")[1]
-        for op in FORMS if np.shape(value) == (3, 4) else ():
-            ways: list[dict[str, Any]] = [{"axis": 0}, {"axis": 1}] if op in BY_SAMPLE else [{}]
-            if any(same(value, function(op)(values["·"], **way)) for way in ways):
+        for op, entry in REGISTRY.items() if np.shape(value) == PROBE.shape else ():
+            if any(same(value, form) for form in _forms(entry)):
                 return Apply(op, (part,))
         x = values["·"]
         slopes = {float(s.round(9)) for s in (value / x)[x < 0]} if np.shape(value) == x.shape else set()

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from itertools import accumulate
 from string import ascii_letters
 
+from ..op import REGISTRY
 from .statement import Size
 
 WIDE = {ord(c): ord(c) + 0xFEE0 for c in ascii_letters} | {
@@ -33,7 +35,7 @@ TIMES = r"\s*(?:\\times|\\cdot|[x×X*✕])\s*"
 SIZE = re.compile(rf"(?<![\w.×])({EXTENT})(?:{TIMES})({EXTENT})(?![\w×]|\s*\\times|\s*×)")
 
 _WORDS = (  # that stand in formulas as they are: functions, Greek letters, arguments of NumPy's functions
-    r"(?i:relu|softmax|softplus|sigmoid|logistic|tanh|sech|elu|gelu|silu|swish|identity|l?relu|leakyrelu|logsoftmax|exp|log|ln|sqrt|max|"
+    r"(?i:logistic|sech|swish|identity|lrelu|leakyrelu|logsoftmax|exp|log|ln|sqrt|max|"
     r"maximum|min|minimum|abs|sign|sum|mean|dot|matmul|outer|multiply|square|power|where|transpose|norm|step|diag|"
     r"alpha|eta|lambda|epsilon|gamma|beta|mu|rho|theta)|axis|keepdims?|dim|dtype|float|True|False|None"
 )
@@ -54,7 +56,17 @@ def is_symbolic(word: str) -> bool:
     >>> [is_symbolic(word) for word in ("dWX", "ReLU", "relu_deriv", "the", "layer")]
     [True, True, True, False, False]
     """
-    return bool(_SYMBOLS.fullmatch(word) or _UNDERSCORED.fullmatch(word))
+    return bool(_SYMBOLS.fullmatch(word) or _UNDERSCORED.fullmatch(word)) or _is_activation(word)
+
+
+def activations() -> tuple[str, ...]:
+    """Return the names of the activations in the table of ops, the longest first."""
+    return tuple(sorted((name for name, entry in REGISTRY.items() if entry.activation), key=len, reverse=True))
+
+
+def _is_activation(word: str) -> bool:
+    entry = REGISTRY.get(re.sub(r"_(?:prime|deriv(?:ative)?|grad|backward)$", "", word.lower()))
+    return entry is not None and entry.activation
 
 
 _RAISED = ("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵀᵗˡⁱᴸ", "0123456789+-()TtliL")
@@ -63,7 +75,7 @@ _WRAPPERS = (
     r"\\(?:mathbf|boldsymbol|bm|mathrm|text|textbf|textrm|textit|texttt|operatorname\*?|mathit|mathsf|mathcal|boxed|mbox|"
     r"underline|overline|vec|rm|bf|pmb|mathbb|mathscr|hbox|mathop|ensuremath|textsf)(?![a-z])"
 )
-_ACTIVATIONS = "(?i:relu|sigmoid|tanh|leakyrelu|softplus|softmax)"
+_ACTIVATION = "ACTIVATION"  # in a rule it stands for all of their names
 _NO_WORD = r"(?<![A-Za-z\\])"
 _ROUND = r"(?:[^()=,]|\([^()=]*\))*"
 
@@ -115,8 +127,8 @@ _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (rf"{_NO_WORD}(d?)(?i:loss|cost|mse|bce)(?![A-Za-z])", r"\1J"),
     (rf"{_NO_WORD}h_\s*\{{?\s*(?:\\[tT]heta|[θΘWw])\s*\}}?\s*\(\s*[xX]\s*\)", "Yˆ"),
     (r"(?<![A-Za-z])(?i:leaky|l)[_ -]?(?i:relu)", "leakyrelu"),
-    (rf"{_NO_WORD}(?:d_?|deriv(?:ative)?_|grad_)({_ACTIVATIONS})(?![A-Za-z_])", r"\1′"),
-    (rf"{_NO_WORD}({_ACTIVATIONS}|g)_(?:prime|deriv(?:ative)?|grad|backward)(?![A-Za-z])", r"\1′"),
+    (rf"{_NO_WORD}(?:d_?|deriv(?:ative)?_|grad_)({_ACTIVATION})(?![A-Za-z_])", r"\1′"),
+    (rf"{_NO_WORD}({_ACTIVATION}|g)_(?:prime|deriv(?:ative)?|grad|backward)(?![A-Za-z])", r"\1′"),
     (r"(?:\\nabla|∇)\s*_\s*(?:\{((?:[^{}]|\{[^{}]*\})*)\}|([A-Za-z]\d?))\s*[JLCEℓ](?![A-Za-z])", r"∂\1\2"),
     (r"(?<![A-Za-z])grad[_ ]\{?([A-Za-z](?:_?\d)?)\}?", r"∂\1"),
     (rf"(?<![A-Za-z])([JLCE])\s*\({_ROUND}(?:,{_ROUND})*\)\s*(?==)", r"\1 "),
@@ -127,6 +139,13 @@ _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"(?<![\w.])(\d+)([mnN])(?![A-Za-z(_^])", r"(\1 \2)"),
     (rf"{_NO_WORD}(B?)(?:CE|(?i:cross[_ -]?entropy))\s*\(([^(),]*),([^(),]*)\)", lambda m: _entropy(m[1], m[2], m[3])),
 ]
+
+
+@cache
+def _rules(names: tuple[str, ...]) -> list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]]:
+    every = f"(?i:leakyrelu|{'|'.join(names)})"
+    return [(re.compile(pattern.replace(_ACTIVATION, every)), new) for pattern, new in _RULES]
+
 
 _SUM = re.compile(r"(?:\\(?:sum|Sigma)(?![a-z])|Σ|∑)\s*((?:[_^]\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?\w+)\s*)*)")
 _BOUND = re.compile(r"_\s*(?:\{?\s*([a-z](?:\s*,\s*[a-z])*)\s*(?:=|\}|\\in|∈|$|[_^])|([a-z])(?!\w))")
@@ -159,7 +178,7 @@ def core(text: str) -> tuple[str, list[Size]]:
     text = re.sub(r"[\s⟦⟧⟪⟫]+", " ", text)
     text = re.sub(f"[{_RAISED[0]}]+", lambda m: f"^{{{m[0].translate(str.maketrans(*_RAISED))}}}", text)
     text = re.sub(f"[{_LOWERED[0]}]+", lambda m: f"_{{{m[0].translate(str.maketrans(*_LOWERED))}}}", text)
-    for pattern, new in _RULES:
+    for pattern, new in _rules(activations()):
         text = re.sub(pattern, new, text)
     text, sizes = _Scripts(_SUM.sub(_sum, text)).read()
     return re.sub(r"[⟦⟪][^⟧⟫]*[⟧⟫]|\\[A-Za-z]+|[A-Za-z]+", _spaced, text.replace("'", "′")).strip(), sizes
@@ -173,7 +192,7 @@ def _sum(match: re.Match[str]) -> str:
 
 def _spaced(match: re.Match[str]) -> str:
     word = match[0]
-    if word[0] in "⟦⟪\\" or re.fullmatch(rf"{_WORDS}|d?[A-Za-z]", word):
+    if word[0] in "⟦⟪\\" or re.fullmatch(rf"{_WORDS}|d?[A-Za-z]", word) or _is_activation(word):
         return word
     if not _SYMBOLS.fullmatch(word):
         raise NotUnderstood(f"the word '{word}' is not known here")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..formula.expression import Apply, Expression, Name, Number, parts_of, renamed, replaced, write
 from ..formula.translate import expression
-from ..formula.value import BY_SAMPLE, SUMS, evaluate
+from ..formula.value import SUMS, by_sample, evaluate
 from ..op import REGISTRY
 from ..truth.equal import same
 from ..truth.loss import Scale
@@ -286,7 +286,7 @@ def _local(target: str, network: Network) -> Expression | None:
             return Apply("mul", (Name(a), _one_minus(Name(a))))
         case Apply("tanh", (Name(z),)) if z == b:
             return _one_minus(Apply("square", (Name(a),)))
-        case Apply(op, (Name(z),), params) if z == b and op not in BY_SAMPLE:
+        case Apply(op, (Name(z),), params) if z == b and not by_sample(op):
             return Apply(f"{op}'", (Name(z),), params)
         case Apply("add", (x, y)) if by in (x, y):
             return Number(1)

@@ -32,6 +32,7 @@ QUICK = 1.702  # the slope with which σ is nearest to the distribution function
     latex=r"\mathrm{{LeakyReLU}}({0}, {negative_slope})",
     kink=lambda x, negative_slope: x,
     convention="the derivative at 0 is the negative slope",
+    activation=True,
 )
 def leaky_relu(x: ArrayLike, negative_slope: float = 0.01) -> Any:
     """Return x where x > 0 and `negative_slope` · x elsewhere; the derivative at 0 is `negative_slope`.
@@ -59,6 +60,7 @@ def _nearer(x: Any, low: float, high: float) -> Any:
     latex=r"\mathrm{{hardtanh}}({0}, {min_val}, {max_val})",
     kink=lambda x, min_val, max_val: _nearer(x, min_val, max_val),
     convention="the derivative at the bounds is 0, as in PyTorch; that of clip is 1",
+    activation=True,
 )
 def hardtanh(x: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """Limit x to the interval from `min_val` to `max_val`; the derivative at the bounds is 0.
@@ -79,6 +81,7 @@ def hardtanh(x: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     latex=r"\mathrm{{ReLU6}}({0})",
     kink=lambda x: _nearer(x, 0, 6),
     convention="the derivative at 0 and 6 is 0",
+    activation=True,
 )
 def relu6(x: ArrayLike) -> Any:
     """Return min(max(x, 0), 6); the derivative at 0 and at 6 is 0.
@@ -95,6 +98,7 @@ def relu6(x: ArrayLike) -> Any:
     latex=r"\mathrm{{hardsigmoid}}({0})",
     kink=lambda x: _nearer(x, -3, 3),
     convention="the derivative at ±3 is 0",
+    activation=True,
 )
 def hardsigmoid(x: ArrayLike) -> Any:
     """Return min(max(x / 6 + ½, 0), 1), a sigmoid of three lines; the derivative at ±3 is 0 (Courbariaux et al., 2015).
@@ -111,6 +115,7 @@ def hardsigmoid(x: ArrayLike) -> Any:
     latex=r"\mathrm{{hardswish}}({0})",
     kink=lambda x: _nearer(x, -3, 3),
     convention="the derivative at −3 is 0, and at 3 it is 1",
+    activation=True,
 )
 def hardswish(x: ArrayLike) -> Any:
     """Return x hardsigmoid(x); the derivative at −3 is 0, and at 3 it is 1 (Howard et al., 2019, MobileNetV3).
@@ -145,6 +150,7 @@ def _exponential_slope(x: Any, alpha: float) -> Any:
     latex=r"\mathrm{{ELU}}({0}, {alpha})",
     kink=lambda x, alpha: x if alpha != 1 else np.ones_like(x),
     convention="the derivative at 0 is α",
+    activation=True,
 )
 def elu(x: ArrayLike, alpha: float = 1.0) -> Any:
     """Return x where x > 0 and α (eˣ − 1) elsewhere; the derivative at 0 is α (Clevert et al., 2016).
@@ -159,6 +165,7 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Any:
     lambda g, _out, x, alpha: g * exp(-relu(-x) / alpha),
     text="CELU({0}, {alpha})",
     latex=r"\mathrm{{CELU}}({0}, {alpha})",
+    activation=True,
 )
 def celu(x: ArrayLike, alpha: float = 1.0) -> Any:
     """Return x where x > 0 and α (exp(x / α) − 1) elsewhere, which has no corner (Barron, 2017).
@@ -179,6 +186,7 @@ def celu(x: ArrayLike, alpha: float = 1.0) -> Any:
     latex=r"\mathrm{{SELU}}({0})",
     kink=lambda x: x,
     convention="the derivative at 0 is that of the left, 1.758",
+    activation=True,
 )
 def selu(x: ArrayLike) -> Any:
     """Return 1.051 elu(x, α = 1.673), which keeps mean 0 and variance 1 (Klambauer et al., 2017).
@@ -211,7 +219,7 @@ def _gelu(g: Any, _out: Any, x: Any, approximate: str, saved: Any) -> Any:
     return g * (cdf + x * density)
 
 
-@op(_gelu, text="GELU({0})", latex=r"\mathrm{{GELU}}({0})", saves=True)
+@op(_gelu, text="GELU({0})", latex=r"\mathrm{{GELU}}({0})", saves=True, activation=True)
 def gelu(x: ArrayLike, approximate: str = "none") -> Any:
     """Return x Φ(x), where Φ is the distribution function of the standard normal (Hendrycks, Gimpel, 2016).
 
@@ -238,7 +246,13 @@ def _swish(g: Any, x: Any, slope: float, saved: Any) -> Any:
     return g * (s * (1 + u * (1 - s)))
 
 
-@op(lambda g, _out, x, saved: _swish(g, x, 1, saved), text="SiLU({0})", latex=r"\mathrm{{SiLU}}({0})", saves=True)
+@op(
+    lambda g, _out, x, saved: _swish(g, x, 1, saved),
+    text="SiLU({0})",
+    latex=r"\mathrm{{SiLU}}({0})",
+    saves=True,
+    activation=True,
+)
 def silu(x: ArrayLike) -> Any:
     """Return x σ(x), also known as swish (Elfwing et al., 2018).
 
@@ -255,6 +269,7 @@ def silu(x: ArrayLike) -> Any:
     text="QuickGELU({0})",
     latex=r"\mathrm{{QuickGELU}}({0})",
     saves=True,
+    activation=True,
 )
 def quick_gelu(x: ArrayLike) -> Any:
     """Return x σ(1.702 x), which is close to gelu (Hendrycks, Gimpel, 2016).
@@ -273,7 +288,7 @@ def _mish(g: Any, _out: Any, x: Any, saved: Any) -> Any:
     return g * (t + x * ((1 - t * t) * sigmoid(x)))
 
 
-@op(_mish, text="mish({0})", latex=r"\mathrm{{mish}}({0})", saves=True)
+@op(_mish, text="mish({0})", latex=r"\mathrm{{mish}}({0})", saves=True, activation=True)
 def mish(x: ArrayLike) -> Any:
     """Return x tanh(softplus(x)) (Misra, 2020).
 
@@ -295,6 +310,7 @@ def mish(x: ArrayLike) -> Any:
     lambda g, _out, x, beta: g * sigmoid(beta * x),
     text="softplus({0}, {beta})",
     latex=r"\mathrm{{softplus}}({0}, {beta})",
+    activation=True,
 )
 def softplus(x: ArrayLike, beta: float = 1.0) -> Any:
     """Return log(1 + exp(β x)) / β, a smooth max(x, 0), without overflow.
@@ -315,7 +331,7 @@ def survival(x: Any) -> Any:
     return exp(logsigmoid(-x)) if isinstance(x, Tensor) else sigmoid(-x)
 
 
-@op(lambda g, _out, x: g * survival(x), text="log σ({0})", latex=r"\log\sigma({0})")
+@op(lambda g, _out, x: g * survival(x), text="log σ({0})", latex=r"\log\sigma({0})", activation=True)
 def logsigmoid(x: ArrayLike) -> Any:
     """Return log σ(x) = −log(1 + e⁻ˣ), without overflow and without log 0.
 
@@ -326,7 +342,7 @@ def logsigmoid(x: ArrayLike) -> Any:
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
-@op(lambda g, _out, x: g / square(1 + abs(x)), text="softsign({0})", latex=r"\mathrm{{softsign}}({0})")
+@op(lambda g, _out, x: g / square(1 + abs(x)), text="softsign({0})", latex=r"\mathrm{{softsign}}({0})", activation=True)
 def softsign(x: ArrayLike) -> Any:
     """Return x / (1 + |x|).
 

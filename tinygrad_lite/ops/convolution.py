@@ -132,6 +132,7 @@ def _product(a: Any, b: Any, out: Any = None) -> Any:
     text="{0} ⋆ {1}",
     latex=r"{0} \star {1}",
     precedence=PRODUCT,
+    form="product",
 )
 def conv(x: ArrayLike, w: ArrayLike, stride: Axes, padding: Padding, dilation: Axes, groups: int) -> Any:
     """Return the cross-correlation of x (batch, channels, …) with w (out channels, channels / groups, …), over any axes.

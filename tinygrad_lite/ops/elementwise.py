@@ -22,7 +22,7 @@ __all__ = [
     "maximum", "minimum", "mul", "nan_to_num", "neg", "not_equal", "positive", "pow", "remainder", "sub", "where",
 ]  # fmt: skip
 
-binary = partial(op, broadcasts=True)
+binary = partial(op, broadcasts=True, form="elementwise")
 compare = partial(op, broadcasts=True, inputs=2, precedence=RELATION)
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def neg(x: ArrayLike) -> Any:
     return np.negative(x)
 
 
-@op(lambda g, _out, _x: g, text="+{0}", precedence=UNARY, numpy=np.positive, methods=["__pos__"])
+@op(lambda g, _out, _x: g, text="+{0}", precedence=UNARY, numpy=np.positive, methods=["__pos__"], form="reshaping")
 def positive(x: ArrayLike) -> Any:
     """Return a copy of x: the same value as a node of its own.
 
@@ -574,7 +574,7 @@ def as_floats(x: Any, dtype: Any) -> Any:
     return x if x.dtype.kind == "f" else astype(x, dtype)
 
 
-@op(lambda g, _out, _x, dtype: g, text="astype({0}, {dtype})", latex="{0}", numpy=np.astype)
+@op(lambda g, _out, _x, dtype: g, text="astype({0}, {dtype})", latex="{0}", numpy=np.astype, form="reshaping")
 def astype(x: ArrayLike, dtype: Any) -> Any:
     """Convert x to another dtype; a gradient flows back in the dtype of x, and not through integers.
 

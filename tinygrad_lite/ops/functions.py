@@ -263,7 +263,7 @@ def cosh(x: ArrayLike) -> Any:
     return np.cosh(floating(x))
 
 
-@op(lambda g, out, _x: g * (1 - out * out), text="tanh({0})", latex=r"\tanh({0})", numpy=np.tanh)
+@op(lambda g, out, _x: g * (1 - out * out), text="tanh({0})", latex=r"\tanh({0})", numpy=np.tanh, activation=True)
 def tanh(x: ArrayLike) -> Any:
     """Return the hyperbolic tangent.
 
@@ -407,7 +407,7 @@ def normal_cdf(x: ArrayLike) -> Any:
     return gaussian(floating(x))
 
 
-@op(lambda g, out, _x: g * out * (1 - out), text="σ({0})", latex=r"\sigma({0})")
+@op(lambda g, out, _x: g * out * (1 - out), text="σ({0})", latex=r"\sigma({0})", activation=True)
 def sigmoid(x: ArrayLike) -> Any:
     """Return the logistic function 1 / (1 + e⁻ˣ), without overflow at either end.
 
@@ -426,6 +426,7 @@ def sigmoid(x: ArrayLike) -> Any:
     latex=r"\mathrm{{ReLU}}({0})",
     kink=lambda x: x,
     convention="ReLU'(0) = 0",
+    activation=True,
 )
 def relu(x: ArrayLike) -> Any:
     """Return max(x, 0); its derivative at 0 is 0.
@@ -442,6 +443,7 @@ def relu(x: ArrayLike) -> Any:
     text="{0} ⊙ {1}",
     latex=r"{0} \odot {1}",
     precedence=PRODUCT,
+    form="elementwise",
 )
 def masked(x: ArrayLike, mask: ArrayLike) -> Any:
     """Return x where the mask holds, and 0 elsewhere, also where x is infinite or NaN; x ⊙ mask would be NaN there.

@@ -93,6 +93,7 @@ def _for_blas(x: Any) -> Any:
     numpy=np.matmul,
     methods=["__matmul__"],
     broadcasts=True,
+    form="product",
 )
 def matmul(a: ArrayLike, b: ArrayLike) -> Any:
     """Return the matrix product a b: shapes (…, i, k) and (…, k, j) give (…, i, j); batches broadcast.
@@ -382,6 +383,7 @@ def _einsum_rule(i: int, g: Any, _out: Any, others: Sequence[Any], subscripts: s
     latex=r"\mathrm{{einsum}}_{{\texttt{{{subscripts}}}}}({0})",
     numpy=np.einsum,
     variadic=True,
+    form="product",
 )
 def einsum(subscripts: str, *operands: ArrayLike) -> Any:
     """Return the sum of products that the subscripts tell, as np.einsum does: `ij,jk->ik` is the matrix product.

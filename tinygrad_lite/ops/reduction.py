@@ -421,6 +421,7 @@ def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any
     text="logsumexp({0})",
     latex=r"\mathrm{{logsumexp}}({0})",
     convention="where the result is infinite, the elements as large as it have equal shares",
+    form="by sample",
 )
 def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     """Return log Σ eˣ along axes, without overflow.
@@ -440,6 +441,8 @@ def logsumexp(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Any:
     lambda g, out, _x, axis: out * (g - sum(g * out, axis=axis, keepdims=True)),
     text="softmax({0})",
     latex=r"\mathrm{{softmax}}({0})",
+    activation=True,
+    form="by sample",
 )
 def softmax(x: ArrayLike, axis: Axis = -1) -> Any:
     """Return eˣ / Σ eˣ along an axis; where columns are samples, `axis=0`.
@@ -457,6 +460,7 @@ def softmax(x: ArrayLike, axis: Axis = -1) -> Any:
     lambda g, out, _x, axis: g - exp(out) * sum(g, axis=axis, keepdims=True),
     text="log_softmax({0})",
     latex=r"\log\mathrm{{softmax}}({0})",
+    form="by sample",
 )
 def log_softmax(x: ArrayLike, axis: Axis = -1) -> Any:
     """Return log softmax(x) along an axis, without overflow and without log 0.

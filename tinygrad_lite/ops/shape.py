@@ -86,7 +86,7 @@ def moveaxis(x: ArrayLike, source: int | Sequence[int], destination: int | Seque
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
 
-@op(lambda g, _out, _x, shape: reshape(g, _x.shape), text="reshape({0}, {shape})", numpy=np.reshape)
+@op(lambda g, _out, _x, shape: reshape(g, _x.shape), text="reshape({0}, {shape})", numpy=np.reshape, form="reshaping")
 def reshape(x: ArrayLike, shape: int | Sequence[int]) -> Any:
     """Arrange the elements, in row-major order, in another shape; one size may be −1.
 
@@ -121,7 +121,7 @@ def flatten(x: ArrayLike, start: int = 0, end: int = -1) -> Any:
     return reshape(x, (*x.shape[:first], prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
 
 
-@op(lambda g, _out, _x, axis: reshape(g, _x.shape), text="squeeze({0})", numpy=np.squeeze)
+@op(lambda g, _out, _x, axis: reshape(g, _x.shape), text="squeeze({0})", numpy=np.squeeze, form="reshaping")
 def squeeze(x: ArrayLike, axis: int | tuple[int, ...] | None = None) -> Any:
     """Remove axes of length 1, by default all of them; ValueError for one that is longer.
 
@@ -131,7 +131,12 @@ def squeeze(x: ArrayLike, axis: int | tuple[int, ...] | None = None) -> Any:
     return np.squeeze(x, axis)
 
 
-@op(lambda g, _out, _x, axis: reshape(g, _x.shape), text="expand_dims({0}, {axis})", numpy=np.expand_dims)
+@op(
+    lambda g, _out, _x, axis: reshape(g, _x.shape),
+    text="expand_dims({0}, {axis})",
+    numpy=np.expand_dims,
+    form="reshaping",
+)
 def expand_dims(x: ArrayLike, axis: int | tuple[int, ...]) -> Any:
     """Add axes of length 1, at these places of the result.
 
@@ -144,7 +149,14 @@ def expand_dims(x: ArrayLike, axis: int | tuple[int, ...]) -> Any:
 # --- copies -----------------------------------------------------------------------------------------------------------
 
 
-@op(lambda g, _out, _x, shape: g, text="broadcast({0})", latex="{0}", numpy=np.broadcast_to, broadcasts=True)
+@op(
+    lambda g, _out, _x, shape: g,
+    text="broadcast({0})",
+    latex="{0}",
+    numpy=np.broadcast_to,
+    broadcasts=True,
+    form="reshaping",
+)
 def broadcast_to(x: ArrayLike, shape: int | Sequence[int]) -> Any:
     """Repeat x along new axes and axes of length 1, without copying.
 

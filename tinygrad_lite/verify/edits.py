@@ -16,7 +16,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..formula.code import Path, binary, exchanged, factors, parsed, positions, product, text
+from ..formula.expression import Name
 from ..formula.factor import rounded
+from ..formula.rule import slope_of
+from ..formula.translate import in_numpy
+from ..op import REGISTRY, Op
 from .desk import NOTHING, Desk, is_array, is_int
 from .run import UnreadableError, source_of
 
@@ -384,6 +388,13 @@ def more(node: ast.expr, desk: Desk) -> Iterator[Change]:
         yield Change(filled(code, node), cost, kind, words.replace("{}", mine))
 
 
+@cache
+def _slope(op: Op) -> str | None:
+    """Return the derivative of an activation in NumPy, taken at _; None where it cannot be written so."""
+    found = None if op.form == "by sample" else slope_of(op, Name("_"))
+    return None if found is None else in_numpy(found)
+
+
 def derivatives(name: str, desk: Desk) -> list[tuple[str, str, str, float]]:
     """Return what an activation's derivative can look like, in one array: (code, kind, name, cost)."""
     array = desk.arrays[name]
@@ -411,6 +422,12 @@ def derivatives(name: str, desk: Desk) -> list[tuple[str, str, str, float]]:
         slopes = [n for n, x in desk.spaces[0].items() if isinstance(x, float) and 0 < x < 1 and n[0] != "_"]
         rows += [(f"{desk.numpy}.where({name} > 0, 1, {slope})", "leaky ReLU", 0.35) for slope in [*slopes, "0.01"]]
         rows.append((f"{desk.numpy}.where({name} > 0, 1, {desk.numpy}.exp({name}))", "ELU", 0.3))
+    for op in desk.problem.activations if desk.numpy is not None and name not in desk.gradients else ():
+        slope = _slope(REGISTRY[op]) if op != "relu" else None  # whose mask stands above
+        if slope is not None:
+            code = f"({text(filled(slope.replace('np.', f'{desk.numpy}.'), parsed(name)))})"
+            if all(code != other for other, _, _ in rows):
+                rows.append((code, REGISTRY[op].text.partition("(")[0], 0.25))
     for code, function, cost in rows:
         plain = code[1:-1] if code[0] == "(" else code
         found.append((code, "activation", f"the derivative of {function}, {plain},", cost))

@@ -466,8 +466,13 @@ class Formulas:
             key, line, examples, self.samples, statements, again, mended,
             max(len(r.steps) for r in recordings), place, bool(loops := _loops(first.statement, recordings[0].tape)),
             tuple(loop.target.id for loop in loops if isinstance(loop, ast.For) and isinstance(loop.target, ast.Name)),
-            self.allowance,
+            self.allowance, self._activations(cases[0]),
         )  # fmt: skip
+
+    def _activations(self, case: Case) -> tuple[str, ...]:
+        """Return the activations in the loss."""
+        ops = [vertex.op for vertex in self.truth(case)[1].graph.vertices if vertex.op is not None]
+        return tuple(dict.fromkeys(op.name for op in ops if op.activation))
 
     def trues(self, case: Case, scales: Mapping[str, Scale]) -> dict[str, Array]:
         """Return all that is known to be true in a case, by name: Z1 and dZ1."""

@@ -72,6 +72,7 @@ class Problem:
     looped: bool = False  # whether it stands in a loop,
     rounds: tuple[str, ...] = ()  # and the names that count its rounds
     allowance: Allowance = field(default_factory=Allowance)
+    activations: tuple[str, ...] = ()  # ops that the loss has
 
     @property
     def name(self) -> str:
