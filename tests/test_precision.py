@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tl
 from tinygrad_lite import Tensor, gradients, nn, optim
+from tinygrad_lite.numeric.laws import call, draw, full, smooth
 from tinygrad_lite.op import REGISTRY, Op
-from tinygrad_lite.verify.laws import call, draw, full, smooth
 
 from .cases import case_of
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.verify.laws import Case, Make, Random, Shape, shrunk
+from tinygrad_lite.numeric.laws import Case, Make, Random, Shape, shrunk
 
 
 def regular(rng: Random, batch: Shape, n: int) -> Any:
