@@ -1,0 +1,90 @@
+"""The corpus is what it says: programs are right and their mistakes are mistakes; and no count of the scoreboard falls."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tl
+from tests.benchmarks.program_scores import CORPUS, Program, imported
+from tinygrad_lite.verify import tensors
+
+PROGRAMS = [
+    Program(path.stem, path.parent)
+    for folder in ("programs", "code")
+    for path in sorted((CORPUS / folder).glob("*.json"))
+    if path.with_suffix(".py").exists()
+]
+
+
+def drawn(program: Program) -> Iterator[dict[str, Any]]:
+    """A few cases of the arguments, with distinct sizes."""
+    shapes = {name: tensors(spec) if isinstance(spec, str) else spec for name, spec in program.shapes.items()}
+    names = dict.fromkeys(axis for spec in shapes.values() for axis in (*spec.axes, spec.classes) if not axis.isdigit())
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        sizes = dict(zip(names, rng.permutation([3, 4, 5, 6, 7]), strict=False))
+        case = {}
+        for name, spec in shapes.items():
+            shape = spec.shape(sizes)
+            if spec.kind == "labels":
+                case[name] = rng.integers(0, sizes[spec.classes], shape)
+            elif spec.kind == "binary":
+                case[name] = rng.integers(0, 2, shape).astype(float)
+            elif spec.kind == "one_hot":
+                axis = next(i for i, axis in enumerate(spec.axes) if axis not in ("m", "N"))
+                hot = np.eye(shape[axis])[rng.integers(0, shape[axis], shape[1 - axis])]
+                case[name] = hot if axis else hot.T
+            else:
+                case[name] = np.asarray(rng.standard_normal(shape))
+        yield case
+
+
+def returned(program: Program, source: str, case: dict[str, Any]) -> dict[str, Any]:
+    """What the backward pass returns, by name."""
+    with imported(source) as (module, _):
+        found = getattr(module, program.info.get("backward", "backward"))(**{k: v.copy() for k, v in case.items()})
+    return found if isinstance(found, dict) else dict(enumerate(found if isinstance(found, tuple) else (found,)))
+
+
+def truth(program: Program, case: dict[str, Any]) -> dict[str, Any]:
+    """The gradients of the loss with respect to its arguments, as dW1, …"""
+    with imported(program.source) as (module, _):
+        given = {k: tl.Tensor(v, requires_grad=True) if v.dtype == float else v for k, v in case.items()}
+        J = getattr(module, program.info.get("loss", "loss"))(**given)
+        asked = [k for k, v in given.items() if isinstance(v, tl.Tensor)]
+        slopes = tl.gradients(J, [given[k] for k in asked])
+    return {f"d{k}": slope.numpy() for k, slope in zip(asked, slopes, strict=True)}
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    return np.shape(ours) == np.shape(theirs) and np.allclose(ours, theirs, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("program", [p for p in PROGRAMS if "shapes" in p.info], ids=lambda program: program.name)
+def test_a_program_is_right_and_each_of_its_mistakes_is_one(program: Program) -> None:
+    cases = list(drawn(program))
+    ours = [returned(program, program.source, case) for case in cases]
+    for case, found in zip(cases, ours, strict=True):
+        slopes = truth(program, case)
+        for name, value in found.items():
+            among = [slopes[name]] if name in slopes else slopes.values()
+            assert any(same(value, slope) for slope in among), name
+    for mistake in program.info["mistakes"]:
+        wrong, _ = program.planted(*mistake)
+        assert any(differ(program, wrong, case, found) for case, found in zip(cases, ours, strict=True)), mistake
+
+
+def differ(program: Program, source: str, case: dict[str, Any], right: dict[str, Any]) -> bool:
+    """Whether something else is returned, or nothing at all."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            found = returned(program, source, case)
+    except Exception:  # whatever NumPy raises
+        return True
+    return not all(name in found and same(value, found[name]) for name, value in right.items())
