@@ -64,11 +64,11 @@ class Program:
         if self.source.count(old) != 1:
             raise ValueError(f"{self.name}: {old!r} occurs {self.source.count(old)} times")
         wrong = self.source.replace(old, new)
-        at = wrong.index(blame) if blame else self.source.index(old) + _differ(old, new)
+        at = wrong.index(blame) if blame else self.source.index(old) + differ(old, new)
         return wrong, statement_at(ast.parse(wrong), wrong[:at].count("\n") + 1).lineno
 
 
-def _differ(old: str, new: str) -> int:
+def differ(old: str, new: str) -> int:
     """Where two texts begin to differ."""
     return next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
 
