@@ -32,7 +32,7 @@ def drawn(program: Program) -> Iterator[dict[str, Any]]:
         for name, spec in shapes.items():
             shape = spec.shape(sizes)
             if spec.kind == "labels":
-                case[name] = rng.integers(0, sizes[spec.classes], shape)
+                case[name] = rng.integers(0, sizes.get(spec.classes) or int(spec.classes), shape)
             elif spec.kind == "binary":
                 case[name] = rng.integers(0, 2, shape).astype(float)
             elif spec.kind == "one_hot":
@@ -65,7 +65,7 @@ def same(ours: Any, theirs: Any) -> bool:
     return np.shape(ours) == np.shape(theirs) and np.allclose(ours, theirs, rtol=1e-7, atol=1e-10)
 
 
-@pytest.mark.parametrize("program", [p for p in PROGRAMS if "shapes" in p.info], ids=lambda program: program.name)
+@pytest.mark.parametrize("program", [p for p in PROGRAMS if not {"model", "by_hand"} & set(p.info)], ids=lambda program: program.name)
 def test_a_program_is_right_and_each_of_its_mistakes_is_one(program: Program) -> None:
     cases = list(drawn(program))
     ours = [returned(program, program.source, case) for case in cases]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,8 +40,8 @@ class Page:
         return found
 
     def meant(self, key: str, rows: list[Row]) -> list[Row]:
-        """The rows of a key: those of that name or, of a key with a space or a `=` in it, those on that text."""
-        if "=" not in key and " " not in key:
+        """The rows of a key: those of that name or, of a key with white space or a `=` in it, those on that text."""
+        if not re.search(r"[=\s]", key):
             return [row for row in rows if row.name == key]
         at = self.text.index(key)
         return [row for row in rows if row.end > at and row.end - len(row.text) < at + len(key)]

@@ -30,8 +30,10 @@ BAD = re.compile(r"^(\S+) +(?:WRONG|ERROR|INCONCLUSIVE) .*?(?:\(line (\d+): .*)?
 FIX = "verified fix: "
 
 
-def spec(text: str) -> Any:
-    """What the shape of an argument means: "n m", "one_hot c m", "binary m", or "labels m c" with the classes last."""
+def spec(text: str | list[str]) -> Any:
+    """What a shape means: "n m", "one_hot c m", "binary m", "labels m c" with the classes last, or a list of those."""
+    if isinstance(text, list):
+        return [spec(each) for each in text]
     kind, _, rest = text.partition(" ")
     if kind == "labels":
         shape, _, classes = rest.rpartition(" ")
