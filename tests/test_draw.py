@@ -134,7 +134,7 @@ def test_an_op_without_a_formula_is_written_as_a_function(monkeypatch: pytest.Mo
 
 
 def test_what_is_neither_tensor_nor_graph_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"takes a tensor or a captured graph, .*not list"):
+    with pytest.raises(TypeError, match=r"takes a tensor, a captured graph or a model, .*not list"):
         draw([1.0])  # type: ignore[arg-type]
 
 

@@ -124,7 +124,7 @@ USED = {
     "mnist_two_layer": ["matmul", "add", "relu", "softmax_cross_entropy", "mean"],
     "logistic_regression": ["matmul", "add", "softmax_cross_entropy", "mean"],
     "deep_mlp": ["matmul", "relu"],
-    "lenet": ["max_pool2d", "relu"],
+    "lenet": ["max_pool", "relu"],
     "autoencoder": ["sigmoid", "matmul"],
     "char_transformer": ["gelu", "softmax"],
 }

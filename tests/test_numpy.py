@@ -192,9 +192,9 @@ def flat(result: Any) -> Any:
     return np.concatenate([np.ravel(np.asarray(part, np.float64)) for part in parts(result)])
 
 
-def slopes(f: Callable[[Any], Any], x: Any) -> Any:
+def slopes(f: Callable[[Any], Any], x: Any, step: float = 1e-6) -> Any:
     """The derivative, by central differences, of the weighted sum of what f gives for plain arrays."""
-    step, found = 1e-6, np.empty(x.shape)
+    found = np.empty(x.shape)
     for at in np.ndindex(x.shape):
         move = np.zeros(x.shape)
         move[at] = step
@@ -239,6 +239,9 @@ def outcome(name: str, f: Callable[[Any], Any], values: Any) -> str:
         mine = gradient(found, x) if any(part.requires_grad for part in found) else np.zeros(values.shape)
         inside = np.isfinite(expected)  # the domain of the function
         right = np.allclose(mine[inside], expected[inside], rtol=1e-5, atol=1e-6)
+        if not right:  # at a jump, the quotient grows as the step shrinks
+            inside &= np.isclose(expected, slopes(f, values, 0.5e-6), rtol=1e-2, atol=1e-6)
+            right = inside.any() and np.allclose(mine[inside], expected[inside], rtol=1e-5, atol=1e-6)
         return RECORDED if right else f"the gradient {mine.tolist()}, not {expected.tolist()}"
     if name in QUERIES or all(same(found, f, Tensor(other, requires_grad=True)) for other in others(values)):
         return QUERY

@@ -44,7 +44,7 @@ def new_net(seed: int = 0) -> TwoLayer:
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "_plot", lambda path, metrics: None)
-    monkeypatch.setattr(record, "draw_model", lambda net, path: None)
+    monkeypatch.setattr(record, "_draw", lambda path, net, X, Y: None)
 
 
 def at(stop: int, act: Callable[[], object]) -> Callable[..., None]:

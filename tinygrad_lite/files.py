@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,7 +37,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     A process that is killed meanwhile leaves a file that `leftovers` finds.  Raises OSError that names `path` where it
     cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
         write(temporary)
         with temporary.open("rb+") as file:
