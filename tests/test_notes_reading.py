@@ -777,7 +777,7 @@ MUTANTS: dict[str, tuple[str, Callable[..., Any]]] = {
 def test_mutants_are_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, function = MUTANTS[mutant]
     monkeypatch.setattr(grammar, name, function)
-    grammar.parsed.cache_clear()
+    grammar._parsed.cache_clear()
     wrong = 0
     for canonical, texts in SPELLINGS.items():
         for text in texts.strip().split("\n"):
@@ -786,5 +786,5 @@ def test_mutants_are_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> Non
             except NotUnderstood:
                 wrong += 1
     monkeypatch.undo()
-    grammar.parsed.cache_clear()
+    grammar._parsed.cache_clear()
     assert wrong > 5
