@@ -96,7 +96,7 @@ def test_a_missing_matrix_and_a_missing_layer():
     assert any(row.verdict == "wrong" and "Z2 is 10×m, not 10×10" in row.reason for row in rows)
     (lacks,) = [row for row in rows if row.name == "dW1"]
     assert lacks.verdict == "wrong"
-    assert "X is missing" in lacks.reason
+    assert "what is transposed is missing: X belongs there" in lacks.reason
     label = found["db2 = 1/m Σ dZ1"]
     assert label.verdict == "wrong"
     assert "db1" in label.reason

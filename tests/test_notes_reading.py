@@ -255,9 +255,12 @@ def test_every_spelling_of_a_formula_is_the_same_formula(canonical: str) -> None
         ("W X = Z + b", "expected a name before '='"),
         (r"\frac{d}{dk} = \frac{1}{m} d Z^{(i)} A^{(i)} T", "expected a name before '='"),
         (r"dW^{e3} = 1 dZ \times 1", "is a layer meant"),
-        (r"w_{ij} = x_i y_j", "single entries"),
+        (r"w_{ij} = x_i y_k", "its indices are i, k, and those of the left side i, j"),
         (r"a^{[1]}_3 = z^{[1]}_3", "single entries"),
-        (r"dZ_2 = \frac{\partial J}{\partial A_2} \frac{\partial A_2}{\partial Z_2}", "the derivative of A2 by Z2"),
+        (
+            r"dZ_2 = 2 \frac{\partial J}{\partial A_2} \frac{\partial A_2}{\partial Z_2}",
+            "only the chain rule is judged",
+        ),
         ("a = " + "(" * 200 + "b" + ")" * 200, "longer"),
         ("a = " + "+".join(["b"] * 100), "deeper"),
         ("a = relu(b, c, d)", "relu takes 1 argument"),
@@ -452,7 +455,7 @@ dW2 = 1/m dZ2 Xᵀ
 sizes | 10×784 10×m m×784
 db2 = 1/m Σ dZ2
 sizes | 10×1 10×1
-unclear, it is said in words
+alpha = alpha
 W2 = W1 − alpha dW2 (update)
 b2 = b1 − alpha db2 (update)
 W2 = W2 − alpha dW2 (update)

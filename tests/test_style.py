@@ -13,7 +13,7 @@ OVER = {  # to be taken apart when they are next changed
     "notes/lines.py:place": 36,
     "notes/page.py:candidates": 65,
     "notes/spelling.py:mark": 37,
-    "notes/words.py:_of_update": 34,
+    "notes/words.py:_of_step": 34,
     "verify/desk.py:__init__": 40,
     "verify/lines.py:problem": 47,
     "verify/run.py:suspects": 40,

@@ -1,10 +1,11 @@
 """Notes: handwritten equations, in LaTeX or plain text, are read, and each is held against what autodiff says.
 
-From the bottom up: `statement`, `spelling`, `grammar`, `mask`, `stated` and `document` read a page; `reading` tells what an
-equation means by its shapes, `network` is what equations define, `unify` finds its sizes, `layers` builds it of the forward
-equations, `page` sorts equations and says which networks may be meant, `lines` finds the one with which the fewest are wrong
-and has `verify` look at every line, `words` and `sizes` say what is found, `spelt` writes a repair as the page writes,
-`report` shows it all; `check` is the way through them.
+From the bottom up: `statement`, `spelling`, `entries`, `grammar`, `mask`, `stated` and `document` read a page; `reading`
+tells what an equation means by its shapes, `network` is what equations define, `unify` finds its sizes, `layers` builds it
+of the forward equations, `naming` proposes what names of the page may stand for, `page` sorts equations and says which
+networks may be meant, `lines` finds the one with which the fewest are wrong and has `verify` look at every line, `words`
+and `sizes` say what is found, `spelt` writes a repair as the page writes, `report` shows it all; `check` is the way through
+them.
 """
 
 from ..callable import make_callable

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from .document import LINE, read
 from .lines import Judge, judged
 from .mask import visible
 from .network import LABELS, names_in
-from .page import Page, is_update
+from .page import Page, is_update, networks_of
 from .report import NotesReport, Row
 from .sizes import Sizes
 from .spelt import Speller
@@ -66,29 +67,57 @@ def check(text: str, model: Any = None) -> NotesReport:
         raise NotesError(
             "there is no equation in the notes; write them as W = …, in $…$, $$…$$, or on lines of their own"
         )
-    page = Page(items, text, None if model is None else _derived(model))
-    with np.errstate(all="ignore"):
-        judge = judged(page) if page.equations else None
-        found = verdicts(page, judge) if judge is not None else {}
-    sizes = Sizes(page, judge)
-    fitting = sizes.fitting()
-    rows: list[tuple[int, int, Row]] = []
-    for i, item in enumerate(items):
-        if item.kind == "equation" and item.statement is not None:
-            verdict = found.get(i, Verdict(UNKNOWN, "it belongs to no network that could be made of the notes"))
-            if verdict.verdict == DEFINITION and i in fitting:
-                verdict = Verdict(RIGHT, "the sizes stated for it fit")
-            rows.append((i, 0, _row(item, verdict, page, judge)))
-        elif item.kind == "unclear":
-            rows.append((i, 0, Row(item.line, item.text, None, UNKNOWN, item.reason, end=item.end)))
-    for i, item, said, verdict in sizes.verdicts():
-        fix = verdict.fix[0] if verdict.fix else None
-        shown = item.text if item.kind == "sizes" else said
-        name = verdict.fix[1].text or None if verdict.fix and isinstance(verdict.fix[1], Name) else None
-        rows.append((i, 1, Row(item.line, shown, name, verdict.verdict, verdict.reason, fix, said, item.end)))
-    ordered = [row for _, _, row in sorted(rows, key=lambda r: r[:2])]
-    certain = sum(verdict.verdict in (RIGHT, WRONG) for verdict in found.values())
-    return NotesReport(ordered, _notes(judge, page), text, judged=certain)
+    derived = None if model is None else _derived(model)
+    whole = _Checked.of(items, text, derived)
+    parts = [_Checked.of(part, text, derived) for part in networks_of(items)] if whole.wrong and not derived else []
+    best = parts if sum(part.wrong for part in parts) < whole.wrong and len(parts) > 1 else [whole]
+    rows = [row for part in best for row in part.rows]
+    notes = [f"{_from(part) * (len(best) > 1)}{line}" for part in best for line in part.notes]
+    return NotesReport(rows, notes, text, judged=sum(part.judged for part in best))
+
+
+class _Checked(NamedTuple):
+    """What is said of the equations that belong to one network."""
+
+    rows: list[Row]
+    notes: list[str]
+    judged: int  # how many equations are right or wrong
+
+    @property
+    def wrong(self) -> int:
+        """How many equations are wrong."""
+        return sum(row.verdict == WRONG for row in self.rows)
+
+    @classmethod
+    def of(cls, items: Sequence[Item], text: str, model: Equations | None) -> _Checked:
+        """Check equations; each has a row, in their order, and so have sizes that do not fit."""
+        page = Page(items, text, model)
+        with np.errstate(all="ignore"):
+            judge = judged(page) if page.equations else None
+            found = verdicts(judge.page, judge) if judge is not None else {}
+        page = page if judge is None else judge.page
+        sizes = Sizes(page, judge)
+        fitting = sizes.fitting()
+        rows: list[tuple[int, int, Row]] = []
+        for i, item in enumerate(items):
+            if item.kind == "equation" and item.statement is not None:
+                verdict = found.get(i, Verdict(UNKNOWN, "it belongs to no network that could be made of the notes"))
+                if verdict.verdict == DEFINITION and i in fitting:
+                    verdict = Verdict(RIGHT, "the sizes stated for it fit")
+                rows.append((i, 0, _row(item, verdict, page, judge)))
+            elif item.kind == "unclear":
+                rows.append((i, 0, Row(item.line, item.text, None, UNKNOWN, item.reason, end=item.end)))
+        for i, item, said, verdict in sizes.verdicts():
+            fix = verdict.fix[0] if verdict.fix else None
+            shown = item.text if item.kind == "sizes" else said
+            name = verdict.fix[1].text or None if verdict.fix and isinstance(verdict.fix[1], Name) else None
+            rows.append((i, 1, Row(item.line, shown, name, verdict.verdict, verdict.reason, fix, said, item.end)))
+        certain = sum(verdict.verdict in (RIGHT, WRONG) for verdict in found.values())
+        return cls([row for _, _, row in sorted(rows, key=lambda r: r[:2])], _notes(judge, page), certain)
+
+
+def _from(part: _Checked) -> str:
+    return f"from line {part.rows[0].line} on: " if part.rows else ""
 
 
 def check_file(path: str | os.PathLike[str], model: Any = None) -> NotesReport:
@@ -173,8 +202,10 @@ def _holds(fix: str, item: Item, target: str, page: Page, judge: Judge) -> bool:
         found = [i for i in read(text[begin : item.start] + fix + text[item.end : end])
                  if i.statement is not None and start - 2 <= i.start < start + len(fix)]  # fmt: skip
         statement = found[0].statement if found else None
-        same = statement is not None and statement.target == target
-        if statement is not None and same and (target not in judge.values or judge.allows(statement, item)):
+        if statement is None or statement.target != target:
+            continue
+        meant = page.reading.of(statement)
+        if meant.target not in judge.values or judge.allows(meant, item):
             return True
     return False
 
@@ -204,7 +235,7 @@ def _notes(judge: Judge | None, page: Page) -> list[str]:
     if inner:
         meaning = "the gradient of J" if network.total and judge.scale is Scale.MEAN else judge.scale.said
         found.append(f"{', '.join(dict.fromkeys(inner))}: {meaning}")
-    found += network.said
+    found += [*network.said, *page.reading.said()]
     given_ = {line.judged_as for line in judge.lines}
     missing = [f"d{n}" for n in network.axes if n not in ("X", LABELS) and f"d{n}" not in given_]
     if given_ and any(n.startswith("d") for n in given_) and missing:

@@ -22,14 +22,14 @@ from .statement import Item, Size
 _TOKEN = re.compile(
     rf"(?P<env>\\begin\s*\{{{ROWS}\}})"
     r"|(?P<gap>(?<!\s)(?:\t|\s\s)\s{0,60}(?=\\?[A-Za-zδ∂Ａ-ｚ][^\s=]{0,25}\s{0,9}(?::?=|≔|←)))"
-    r"|(?P<script>[_^]\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?\w+)|<(su[bp])>[^<>\n]{0,40}</su[bp]>)"
+    r"|(?P<script>[_^]\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?[^\W_]+)|<(su[bp])>[^<>\n]{0,40}</su[bp]>)"
     r"|(?P<entry>(?<!\w)\w+\[['\"]\w+['\"]\])|(?P<choice>if\s[^\n,;$]{1,60}?[<>≤≥][^\n,;$]{1,60}?\selse(?![a-z]))"
     rf"|(?P<wrapped>{WRAPPED})"
     r"|(?P<divider>\\(?:q?quad|(?:long|Long)?[rR]ightarrow|to|implies|[dD]ownarrow|uparrow|therefore|because|[lc]?dots|"
     r"Leftrightarrow|iff|leadsto|mapsto|propto|approx|sim|forall)(?![a-zA-Z])|[→⇒⟹⟶↦↓↑↳∴∵…;#$~≈∝\"“”]|\.\.\.|--+|=>|->"
     r"|[?!](?=\s*$|\s+\w*[a-zA-Z]{2}|[\"”)$])"
     r"|//|[.](?=\s|$)|:(?!=)|(?<![A-Za-z])(?:i\. ?e|e\. ?g|w\.r\.t|s\.t)\.?(?![A-Za-z])|(?<!\d)\d+(?:st|nd|rd|th)\b)"
-    r"|(?P<comma>,)"
+    r"|(?P<comma>,)|(?P<column>&(?=[^&]{1,60}&\s*(?::?=|≔|←|\\leftarrow|\\gets)))"  # of a second equation in the row
     rf"|(?P<equals>{EQUALS.pattern})"
     r"|(?P<open>\\?[(\[{])|(?P<close>\\?[)\]}])|(?P<command>\\[A-Za-z]+|\\[^=\w])"
     rf"|(?P<word>{WORD})|(?P<bar>\|)"
@@ -74,6 +74,7 @@ class _Span(NamedTuple):
     math: bool = False
     code: bool = False
     equals: bool = False
+    broken: str = ""  # the word at which it was parted, although a formula goes on there
 
 
 def read(text: str) -> list[Item]:
@@ -157,7 +158,7 @@ def _pieces(masked: str, stretch: _Span) -> tuple[list[_Span], int]:
         begin = marker.end()
     table = not math and masked[begin : begin + 1] == "|"
     pieces: list[_Span] = []
-    depth, words, equals, at = 0, 0, False, begin
+    depth, words, equals, at, broken = 0, 0, False, begin, ""
     while at < end and (match := _TOKEN.search(masked, at, end)):
         at, word, cut = match.end(), match[0], False
         match match.lastgroup:
@@ -176,7 +177,7 @@ def _pieces(masked: str, stretch: _Span) -> tuple[list[_Span], int]:
                 cut = _is_prose(masked, match, end, equals, depth, math)
                 cut &= not (equals and _belongs(masked, begin, match, end))
                 words += cut
-            case "gap":
+            case "gap" | "column":
                 cut = equals and not depth
             case "divider":
                 cut, depth = True, 0
@@ -194,10 +195,20 @@ def _pieces(masked: str, stretch: _Span) -> tuple[list[_Span], int]:
             case "bar":
                 cut = table
         if cut:
-            pieces.append(_Span(begin, match.start(), math, equals=equals))
-            depth, equals, begin, math = 0, False, at, math ^ (word == "$")
+            if match.lastgroup == "word" and equals and _goes_on(masked[begin : match.start()], masked[at:end]):
+                broken = word
+            pieces.append(_Span(begin, match.start(), math, equals=equals, broken=broken))
+            depth, equals, begin, math, broken = 0, False, at, math ^ (word == "$"), ""
     pieces.append(_Span(begin, end, math, equals=equals))
     return [piece for piece in pieces if masked[piece.start : piece.end].strip(" \t\n&|)")], words
+
+
+def _goes_on(before: str, after: str) -> bool:
+    """Whether a formula goes on before or after a word that is none of it: what is left of it is not the whole."""
+    prose = re.match(rf"\s+(?!{WORD}\s*[(_^\[])[A-Za-z]{{2,}}", after)
+    left = re.search(r"(?:[*/⊙∘·@]|\\(?:odot|cdot|circ|times)|(?<=[\w)\]}}])\s*[-+])\s*$", before)
+    right = re.match(r"\s*(?:[*/⊙∘·@^]|\\(?:odot|cdot|circ|times)|\+\s)\s*[\w({\\$]", after)
+    return bool(left or right) and not prose
 
 
 def _is_prose(masked: str, match: re.Match[str], end: int, equals: bool, depth: int, math: bool) -> bool:
@@ -221,7 +232,7 @@ def _belongs(masked: str, begin: int, match: re.Match[str], end: int) -> bool:
     )
     joined = re.match(r"\s*[\^ᵀ@⊙∘·*/⊤]\s*[\w({\\]|ᵀ|\.T\b|\(|\s+\+\s", after)
     signed = re.search(r"(?<![-+*=])[-+*/@⊙∘·]$|\\(?:odot|cdot|circ)$", before)
-    sized = re.fullmatch(EXTENT, match[0]) and (re.match(r"\s*×", after) or before.endswith("×"))
+    sized = re.fullmatch(EXTENT, match[0]) and (re.match(r"\s*×", after) or before.endswith(("×", "\\times")))
     if joined or sized or (signed and not re.match(r"\s+[A-Za-z]{3}", after)):
         return True
     follows = re.search(r"(?:T\}?|ᵀ|\\top\}?|/m)$", before) and not re.match(r"\s*[A-Za-z(]", after)
@@ -364,12 +375,14 @@ def _equation(masked: str, piece: _Span, stretch: _Span) -> Iterator[Item]:
         return
     bare, sizes = _bare(source)
     try:
+        if piece.broken:
+            raise NotUnderstood(f"the word '{piece.broken}' is not known here")
         if BLOCK.search(source):
             raise NotUnderstood("written-out matrices are not judged")
         if not right.strip(" .,;"):
             said = re.search(r"[A-Za-z]{2}", re.sub(r"\\[A-Za-z]*dots", "", masked[span[1] : stretch.end]))
             raise NotUnderstood("it is said in words" if said else _UNFINISHED)
-        if strong or not stretch.code:
+        if strong or not stretch.code or (FORMULA.search(right) and canonical(left)):
             statement, inner = parsed(bare)
             yield replace(unclear, kind="equation", statement=statement, sizes=(*inner, *sizes))
     except NotUnderstood as error:

@@ -17,6 +17,7 @@ from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 
 from ..formula.expression import Apply, Expression, Name, Number, parts_of, replaced, write
 from ..op import REGISTRY
+from .entries import SUMMED, indices, whole
 from .spelling import PLAIN, NotUnderstood, activations, core, shown
 from .statement import Size, Statement
 
@@ -226,7 +227,7 @@ class _Meaning(Transformer[Token, Any]):
         return _apply("add" if sign == "+" else "sub", a, _signed(*rest) if len(rest) > 1 else rest[0])
 
     def statement(self, *parts: Any) -> Statement:
-        sign, target, *sides = str(parts[1]), *map(_finished, parts[::2])
+        sign, (target, *sides) = str(parts[1]), _matrices(*parts[::2])
         if sign in ("-=", "+="):
             sides[0] = _apply("sub" if sign == "-=" else "add", target, sides[0])
         if not isinstance(target, Name) and isinstance(sides[-1], Name) and len(sides) == 1:
@@ -241,18 +242,27 @@ class _Meaning(Transformer[Token, Any]):
 
 
 def _stated(name: str, sides: list[Expression]) -> Statement:
-    """Return the statement, without the sides that are but the chain rule."""
+    """Return the statement; the sides that are but the chain rule are kept apart."""
     named = [{part.text for part in parts_of(side) if isinstance(part, Name)} for side in sides]
-    chains = [next((text for text in names if "∂" in text), "") for names in named]
-    sides = [side for side, chain in zip(sides, chains, strict=True) if not chain]
-    if not sides:
-        _, a, b = chains[0].split("∂")
-        raise NotUnderstood(f"the derivative of {a} by {b} is not judged by itself: write the formula of the gradient")
+    chains = tuple(s for s, names in zip(sides, named, strict=True) if any("∂" in text for text in names))
+    sides = [side for side in sides if side not in chains]
+    if not sides and not all(map(is_chain, chains)):
+        raise NotUnderstood("in a product with the derivative of one tensor by another only the chain rule is judged")
     if not re.search(r"\d|\]", name) and _has_one(sides):
         raise NotUnderstood("a factor of 1 says nothing: is 1/m meant?")
     if f"d{name}" in _LOSSES:
         sides = [_inner(side) for side in sides]
-    return Statement(name, tuple(sides), name[0] != "d" and any(text[0] == "d" for names in named for text in names))
+    update = name[0] != "d" and any(text[0] == "d" for names in named for text in names)
+    return Statement(name, tuple(sides), update, tuple(filter(is_chain, chains)))
+
+
+def is_chain(tree: Expression) -> bool:
+    """Whether an expression is a product of a gradient and derivatives of one tensor by another, and nothing else."""
+    return all(
+        (isinstance(part, Apply) and part.op in ("mul", "matmul", "transpose"))
+        or (isinstance(part, Name) and part.text[0] in "d∂")
+        for part in parts_of(tree)
+    )
 
 
 def _steps(side: Expression) -> bool:
@@ -420,6 +430,10 @@ def _indices(tree: Expression) -> set[str]:
     return {index for text in names for index in text.split("⟪")[1][:-1]}
 
 
+def _index_sets(tree: Expression) -> list[set[str]]:
+    return [{*indices(part.text)} for part in parts_of(tree) if isinstance(part, Name) and "⟪" in part.text]
+
+
 def _without(tree: Expression, letters: set[str]) -> Expression:
     """Return a tree without these indices."""
     gone = re.compile(rf"[{''.join(letters)}](?=\w*⟫)|⟪[{''.join(letters)}]*⟫") if letters else re.compile("$^")
@@ -429,6 +443,8 @@ def _without(tree: Expression, letters: set[str]) -> Expression:
 def _summed(body: Expression, letters: set[str]) -> Expression:
     """Sum over the samples: the products dz_i x_iᵀ are summed by the product dZ Xᵀ."""
     bound = letters or _indices(body)
+    if letters and len(_indices(body)) > 1 and len({*map(frozenset, _index_sets(body))}) > 1:
+        return Apply(SUMMED, (body,), (("over", "".join(sorted(letters))),))
     inner = next((part for part in parts_of(body) if not _is_scaled(part)), body)
     transposed = any(isinstance(part, Apply) and part.op == "transpose" for part in parts_of(inner))
     if bound and transposed and isinstance(inner, Apply) and inner.op == "matmul":
@@ -437,8 +453,6 @@ def _summed(body: Expression, letters: set[str]) -> Expression:
     def entrywise(part: Expression) -> Expression | None:
         if not isinstance(part, Apply) or part.op != "matmul" or not _indices(part) & bound:
             return None
-        if len({frozenset(_indices(side)) for side in part.inputs if _indices(side)}) > 1:
-            raise NotUnderstood(f"sums over single entries {_SINGLE}")
         return Apply("mul", part.inputs)
 
     body = _without(replaced(body, entrywise), bound)
@@ -457,6 +471,15 @@ def _inner(loss: Expression) -> Expression:
         return None
 
     return replaced(loss, rule)
+
+
+def _matrices(target: Expression, *sides: Expression) -> list[Expression]:
+    """Return the two sides of an equation without indices."""
+    single = any(isinstance(p, Apply) and p.op == SUMMED for side in sides for p in parts_of(side))
+    if not isinstance(target, Name) or not (single or len(_indices(target)) > 1):
+        return [*map(_finished, (target, *sides))]
+    order = indices(target.text)
+    return [_finished(_without(target, {*order})), *(_finished(whole(side, order)) for side in sides)]
 
 
 def _finished(tree: Expression) -> Expression:

@@ -312,9 +312,9 @@ def _network(base: dict[str, Expression], known: set[str], errors: set[str]) -> 
     axes = shapes.named(output)
     if axes is None:
         return None
-    counts = [n for n in sorted(known) if n in ("N", "n", "M", "B") and SAMPLES not in known]
+    counts = [n for n in sorted(known) if n in ("N", "n") or (n in ("M", "B") and SAMPLES not in known)]
     definitions = {n: shapes.settled(t, 1 if axes[DATA][0] == SAMPLES else 0) for n, t in ordered.items()}
-    network = Network(definitions, axes, output, scalars=(SAMPLES, *counts[:1]), cyclic=cyclic)
+    network = Network(definitions, axes, output, scalars=(SAMPLES, *counts), cyclic=cyclic)
     out = definitions[output]
     return network.with_loss(STANDARD.get(out.op if isinstance(out, Apply) else "", [HALF])[0])
 

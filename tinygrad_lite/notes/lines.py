@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import product, takewhile
 from math import gcd
 from typing import Any
 
@@ -21,8 +21,9 @@ from ..truth.loss import Scale
 from ..verify.desk import usefulness
 from ..verify.problem import Allowance, Diagnosis, Example, Problem
 from ..verify.words import diagnose
-from .network import DATA, LABELS, LOSSES, NOTHING, RATE, Sample, names_in, number, others, sample, split
-from .page import Page, is_update
+from .naming import of_the_page, of_unknown, unknown
+from .network import DATA, LABELS, LOSSES, NOTHING, RATE, Network, Sample, names_in, number, others, sample, split
+from .page import Page, counts, is_update
 from .reading import EITHER, Scope, Sum, read
 from .statement import Item, Statement
 
@@ -45,6 +46,7 @@ class Line:
     called: str = ""  # its name on the page, where that is one of the page's own
     remark: str = ""
     ambiguous: str = ""
+    single: bool = False  # read for one sample, without 1/m, where the page goes from one to many
     right: bool = False  # whether it is right in all cases
     found_wrong: Diagnosis | None = None
 
@@ -60,24 +62,28 @@ class Judge:
     def __init__(self, page: Page, base: Sample) -> None:
         self.page, self.network, self.sample, self.m = page, base.network, base, base.m
         self.scale = Scale.SAMPLE
+        self.turned = False  # whether w_jk is the entry of row k
         self.lines: list[Line] = []
         self.values: dict[str, Any] = {}
         self.helpers: dict[str, Expression] = {}  # names of the page's own, such as E = A2 − Y
         self.own: list[Statement] = []  # the equations of these
+        self.one: Judge | None = None  # the same page with a single sample, where some lines are read so
 
     @property
     def scope(self) -> Scope:
         """What a line may read."""
-        return Scope(self.values, self.m)
+        return Scope(self.values, self.m, self.network.flat)
 
     def price(self) -> tuple[int, float]:
         """Return how many equations are wrong, and how many are unlike the others, on the scale with the fewest."""
         found = []
-        for self.scale in Scale:
+        entries = any(ENTRY.search(self.page.items[i].text) for i, _ in self.page.equations)
+        for self.scale, self.turned in product(Scale, (False, True)[: 1 + entries]):
             self._collect()
             self._suppose()
-            found.append((sum(not line.fits for line in self.lines), self.scale, self.lines, self.values, self.helpers))
-        _, self.scale, self.lines, self.values, self.helpers = min(found, key=lambda f: f[0])
+            state = self.scale, self.turned, self.lines, self.values, self.helpers
+            found.append((sum(not line.fits for line in self.lines), state))
+        self.scale, self.turned, self.lines, self.values, self.helpers = min(found, key=lambda f: f[0])[1]
         network = self.network
         wrong = {line.equation for line in self.lines if not line.fits}
         lost = {s.target for _, s in self.page.equations if self._lost(s)}
@@ -110,7 +116,7 @@ class Judge:
     def _collect(self) -> None:
         """Read every equation that assigns to a tensor or a gradient as a line, and the page's own names."""
         self.values, self.lines, self.helpers = self.sample.values(self.scale), [], {}
-        known = set(self.values)
+        known = set(self.values) - set(self.network.constants)
         self.own = [s for _, s in self.page.equations if s.target not in known and self.page.is_own(s)]
         self._help()
         for i, s in self.page.equations:
@@ -207,12 +213,21 @@ class Judge:
         ways: list[Sum] = ["samples", "features", "all"]
         summed = any(isinstance(p, Apply) and p.op in SUMS for p in parts_of(line.tree))
         trees = list(dict.fromkeys([line.tree, _leftmost(line.tree)]))
+        if line.equation >= 0 and re.search(r"⊗|\\otimes", self.page.items[line.equation].text):
+            trees.append(_outer(line.tree))
+        if self.turned and line.equation >= 0 and ENTRY.search(self.page.items[line.equation].text):
+            trees = _turned(line.tree, self.network)
         readings = [
             read(tree, self.scope, over, line.loose) for tree in trees for over in (ways if summed else ways[:1])
         ]
-        right = [found for found, value in readings if value is not None and same(value, true)]
+        right = [found for found, value in readings if value is not None and self._alike(value, true)]
         line.found, line.fits = (right or [readings[0][0]])[0], bool(right)
         return line
+
+    def _alike(self, value: Any, true: Any) -> bool:
+        """Whether a value is the true one; a vector may lie or stand where the page has no rows and columns."""
+        turned = self.network.flat and np.ndim(value) == 2 and 1 in np.shape(value)
+        return same(value, true) or (turned and same(np.transpose(value), true))
 
     def allows(self, s: Statement, item: Item) -> bool:
         """Whether an equation of a known tensor, gradient or update is right."""
@@ -269,23 +284,48 @@ class Judge:
             if meant:
                 line.meant, line.remark = meant[0], f"this is {meant[0]}, not {line.target}"
 
+    def read_for_one_sample(self) -> None:
+        """Read wrong gradients for a single sample where the page speaks of one: dW = dz aᵀ, beside 1/m Σ for all.
+
+        It speaks of one where no equation of the group divides by m or sums: the equations under one heading that write
+        their data alike, in small letters (or capitals) or with the index of a sample.
+        """
+        wrong = [line for line in self.lines if not line.fits and not line.ambiguous and split(line.target)[0]]
+        groups = {i: self.page.group(i) for i, _ in self.page.equations}
+        slopes = [(i, s) for i, s in self.page.equations if split(s.target)[0]]
+        counted = {groups[i] for i, s in slopes if any(counts(side) or _sums(side) for side in s.sides)}
+        wrong = [line for line in wrong if groups[line.equation] not in counted and groups[line.equation].single]
+        base = sample(self.network.of_one_sample()) if wrong and self.network.samples != "1" else None
+        if base is None:
+            return
+        one = Judge(self.page, base)
+        one.price()
+        fits = {(line.equation, line.target, line.written): line for line in one.lines if line.fits}
+        for line in wrong:
+            if alike := fits.get((line.equation, line.target, line.written)):
+                line.tree, line.found, line.fits, line.single = alike.tree, alike.found, True, True
+                line.meant, line.remark = "", "read for one sample"
+        self.one = one
+
     # --- in all cases -------------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Hold every line against many cases, each with true values for all that it reads, and diagnose what is wrong."""
         cases = [self.sample, *others(self.sample)]
-        seen: dict[tuple[str, str], Line] = {}
+        single = [self.one.sample, *others(self.one.sample)] if self.one else []
+        seen: dict[tuple[str, str, bool], Line] = {}
         for line in self.lines:
-            same = seen.setdefault((line.judged_as, code(line.found)), line)
+            same = seen.setdefault((line.judged_as, code(line.found), line.single), line)
             if same is line and not line.ambiguous:
-                line.right = (line.fits or line.meant != "") and all(self._holds(line, case) for case in cases)
+                held = single if line.single else cases
+                line.right = (line.fits or line.meant != "") and all(self._holds(line, case) for case in held)
         wrong = [line for line in seen.values() if not line.right and not line.ambiguous]
         for line in wrong:
             problem = replace(self._problem(line, cases[:DIAGNOSED]), allowance=Allowance(PAGE / len(wrong)))
             found = diagnose(problem)
             line.found_wrong = replace(found, reason=_with_sizes(found.reason, problem.examples))
         for line in self.lines:
-            same = seen[line.judged_as, code(line.found)]
+            same = seen[line.judged_as, code(line.found), line.single]
             line.right, line.found_wrong = same.right, same.found_wrong
 
     @property
@@ -314,6 +354,9 @@ class Judge:
         def again(disturb: Any) -> Any:
             return evaluate(line.found, {n: disturb(x) for n, x in reads.items()})
 
+        if self.network.flat:
+            value = read(line.found, Scope(reads, case.m, True))[1]
+            return value is not None and self._alike(value, true)
         return value is not None and (same(value, true) or equal(np.asarray(value), np.asarray(true), again))
 
     def unread(self, line: Line) -> list[str]:
@@ -404,6 +447,38 @@ def _leftmost(tree: Expression) -> Expression:
     return found
 
 
+def _sums(tree: Expression) -> bool:
+    return any(isinstance(part, Apply) and part.op in SUMS for part in parts_of(tree))
+
+
+def _outer(tree: Expression) -> Expression:
+    """Return an expression with a bᵀ for every product of two entry by entry: a ⊗ b."""
+
+    def rule(part: Expression) -> Expression | None:
+        match part:
+            case Apply("mul", (a, b)) if not any(
+                isinstance(x, Number) or (isinstance(x, Name) and x.scalar) for x in (a, b)
+            ):
+                return Apply("matmul", (a, Apply("transpose", (b,))))
+        return None
+
+    return replaced(tree, rule)
+
+
+def _turned(tree: Expression, network: Network) -> list[Expression]:
+    """Return what a formula of entries means where w_jk stands for the entry of row k and column j."""
+
+    def rule(part: Expression) -> Expression | None:
+        match part:
+            case Apply("transpose", (Name(text) as W,)) if text in network.axes:
+                return W
+            case Name(text) if text in network.axes and text not in (DATA, LABELS):
+                return Apply("transpose", (part,))
+        return None
+
+    return [Apply("transpose", (tree,)), replaced(tree, rule)]
+
+
 def _loose(page: Page, text: str) -> frozenset[str]:
     """Return which products of a line may mean the other one: those whose sign is not definite."""
     python = any("@" in item.text for item in page.items)
@@ -411,14 +486,51 @@ def _loose(page: Page, text: str) -> frozenset[str]:
     return EITHER - ({"mul"} if entrywise else set()) - ({"matmul"} if "@" in text else set())
 
 
+ENTRY = re.compile(r"_\s*\{?\s*[a-z]\s*,?\s*[a-z]\b")  # w_jk
+READINGS = 12  # of names that are tried; each holds the page against all its networks
+
+
 def judged(page: Page) -> Judge | None:
-    """Return a page held against the network with which the fewest of its equations are wrong."""
+    """Return a page held against the network, and read with the names, with which the fewest of its equations are wrong."""
+    best, least = _against_networks(page)
+    if page.model is not None or least == (0, 0):
+        return best
+    tried = 0
+    statements = [s for _, s in page.equations]
+    alternatives = [replace(page, reading=reading) for reading in of_the_page(statements)]
+    if best is None:  # a toy example may have spoilt the network
+        alternatives += [replace(page, without=frozenset([i])) for i in page.tensors]
+    for alternative in alternatives[:READINGS]:
+        trial, price = _against_networks(alternative)
+        tried += 1
+        if trial is not None and price < least:
+            best, least = trial, price
+    if best is None:
+        return None
+    for name in unknown([s for _, s in best.page.equations], best.network, best.page.unread):
+        for reading in of_unknown(name, best.network):
+            if tried > READINGS or least[0] == 0:
+                return best
+            tried += 1
+            trial, price = _against_networks(replace(best.page, reading=best.page.reading.with_(reading.names)))
+            if trial is not None and price < least:
+                best, least = trial, price
+    return best
+
+
+def _against_networks(page: Page) -> tuple[Judge | None, tuple[int, float]]:
+    """Return a page held against the network with which the fewest of its equations are wrong.
+
+    The price is how many are wrong or of gradients that the network does not have, and how many are unlike the others.
+    """
     best: Judge | None = None
-    least = (10**6, 0.0)
+    least, price = (10**6, 0.0), (10**6, 0.0)
     for base in filter(None, map(sample, page.candidates())):
         trial = Judge(page, base)
-        if (price := trial.price()) < least:
-            best, least = trial, price
+        if (found := trial.price()) < least:
+            judged_ = {line.equation for line in trial.lines}
+            missed = sum(split(s.target)[0] and i not in judged_ for i, s in page.equations)
+            best, least, price = trial, found, (found[0] + missed, found[1])
         if least == (0, 0):
             break
-    return best
+    return best, price

@@ -54,15 +54,39 @@ def visible(text: str) -> str:
     return _UNSEEN.sub("", text.translate(_MEANT).translate({c: x for c, x in new.items() if c not in kept}))
 
 
+_ALPHABETS = re.compile("[\U0001d400-\U0001d7ff\u210a-\u2113\u211b-\u211d\u2124-\u2131]")
+_QUANTITY = re.compile(
+    r"[\s$*`]*(?:\\[dt]?frac\s*\{\s*(?:\\partial|∂|d)|\\?(?:delta|nabla)(?![a-z])|[d∂∇δΔ]\s*\\?[A-Za-z])"
+    r"[^|\n ]{0,60}[\s$*`]*"
+)
+
+
 def _blank(match: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", match[0])
 
 
+def _as_equation(match: re.Match[str]) -> str:
+    """Put an equals sign between the first two cells of a row of a table that names a quantity and gives its formula."""
+    name, formula = match["name"], match["formula"]
+    if EQUALS.search(name + formula) or not FORMULA.search(formula) or not _QUANTITY.fullmatch(name):
+        return match[0]
+    return f"{match['edge']}{name}={formula}"
+
+
 _SPACED = r"(\\(?:mathrm|text|operatorname)) *(\{(?: *[A-Za-z]){3,12}) *\}"
+_BETWEEN = r"(?=[^$\n]*[-+*/=←])(?:[ \t]*(?:`[^`$\n]{1,30}`|:=|[-+*/=←·]|(?:alpha|eta|lr)(?![A-Za-z])))+[ \t]*"
 _NESTED = r"[^{}\n]*(?:\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}[^{}\n]*)*"
 _MASKS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
+    (re.compile("[\u2500-\u257f]"), _blank),  # boxes drawn with characters
+    (
+        re.compile(r"\{%-?\s*(?:end)?(?:la|ka)?(?:tex|math(?:jax)?|equation)\b[^%\n]*%\}"),
+        lambda m: "$".rjust(len(m[0])),
+    ),  # Jekyll's
+    (re.compile(r"^(?P<edge>[ \t]*\|)(?P<name>[^|\n]{1,80})\|(?P<formula>[^|\n]{1,300})(?=\|)", re.M), _as_equation),
     (re.compile(rf"{_SPACED}"), lambda m: f"{m[1]}{m[2].replace(' ', '')}}}".rjust(len(m[0]))),  # \mathrm { R e L U }
     (re.compile(r"<!--.{0,2000}?-->|</?(?!su[bp]>)\w+[^<>\n]{0,100}>", re.S), _blank),
+    (re.compile(r"\\tag\*?\s*\{[^{}\n]*\}"), _blank),
+    (re.compile(r"\{\s*\\(?:rm|bf|it)\s+([A-Za-z]+)\s*\}"), lambda m: m[1].ljust(len(m[0]))),  # {\rm d}Z
     (re.compile(r"\\(?:hline|(?:top|mid|bottom)rule)(?![A-Za-z])|\\(?:label|(?:eq)?ref)\s*\{[^{}]*\}"), _blank),
     (
         re.compile(
@@ -71,19 +95,29 @@ _MASKS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
         lambda m: m[1].rjust(len(m[0])),
     ),
     (re.compile(r"(?<=[\w)\]}]) \. (?=[A-Za-z(\\])"), lambda _: " · "),  # W1 . X
+    (
+        re.compile(r"\\(?:text|mathrm|mathit)\s*\{\s*(inputs|hidden|classes|samples|features|outputs|batch)\s*\}"),
+        lambda m: m[1].rjust(len(m[0])),  # a size
+    ),
     (re.compile(r"<-{1,2}(?=\s)"), lambda m: "←".rjust(len(m[0]))),
     (re.compile(r"&[A-Za-z]{2,8};"), lambda m: unescape(m[0]).ljust(len(m[0]))),
     (re.compile(rf"\\(?:boxed|underline|fbox|colorbox)\s*\{{({_NESTED})\}}"), lambda m: f"{m[1]} ".rjust(len(m[0]))),
     (re.compile(r"\\(?:overset|stackrel)\s*\{[^{}]*\}\s*\{\s*=\s*\}"), lambda m: "=".rjust(len(m[0]))),
     (re.compile(r"(?<!\\)(?:\\\\)*(\\[()])"), lambda m: m[0][:-2] + (" $" if m[1] == "\\(" else "$ ")),
-    (re.compile(r"\$([ \t]*:?=[ \t]*)\$"), lambda m: f" {m[1]} "),  # $Z$ = $W X$ is one formula
+    (re.compile(rf"\$({_BETWEEN})\$"), lambda m: f" {m[1].replace('`', ' ')} "),  # $Z$ = $W X$ is one formula
+    (re.compile(r"(?<=[\w\]})])[ \t]+prime(?=[ \t]*\()"), lambda m: "'".ljust(len(m[0]))),
     (re.compile(r"(?<!`)`(?!`)|(?<![\w)\]}])\*\*(?=\S)|(?<=\S)\*\*(?=[\s.,;:]|$)"), _blank),
 ]
 
 
+def _plain(match: re.Match[str]) -> str:
+    """Return the ordinary letter for one of a mathematical alphabet: W for 𝑊."""
+    return unicodedata.normalize("NFKC", match[0])
+
+
 def blanked(text: str) -> str:
     """Return the page with what only decorates blanked out, each sign in its place, and rows between ‹ and ›."""
-    text = re.sub("[‹›¦]", " ", text)
+    text = _ALPHABETS.sub(_plain, re.sub("[‹›¦]", " ", text).replace("−", "-"))
     for pattern, new in _MASKS:
         text = pattern.sub(new, text)
     text = _NUMBERED.sub(_blank, text) if "(1)" in _NUMBERED.findall(text) else text
@@ -91,6 +125,7 @@ def blanked(text: str) -> str:
 
 
 COMMON = "(?:hidden|out|(?:output|score|logit|prob|pred|prediction|error|gradient|target|label|input)s?|weights)"
+_GIVEN = re.compile(r"(?:target|label|input|truth|desired|expected)s?|weights?|bias(?:es)?")  # that no equation defines
 _DEFINED = re.compile(rf"(?<![\w\\.'\"])({WORD})[\d_^{{}}\[\]]*\s*(?::?=|←)\s*(?!=)([^\n=←;#$]{{1,300}})")
 FORMULA = re.compile(r"[WXAZYHb]\d|[\^@+*/⊙∘·]|[\w}]\(|\s-\s|[WX] ?[XAHWx]\b")
 
@@ -102,17 +137,18 @@ def _worded(masked: str) -> str:
         before = len(words)
         for word, side in defined:
             base = word[1:] if re.fullmatch(f"d{COMMON}", word) else word
-            for part in (
-                []
-                if base[0] in "dD" or is_symbolic(word) or ENGLISH.fullmatch(word)
-                else [side, re.split(r",\s|\s\(|\s\s|\.\s", side)[0]]
-            ):
+            own = set() if base[0] in "dD" or is_symbolic(word) or ENGLISH.fullmatch(word) else {base}
+            side = re.sub(r"\w+\s?×\s?\w+", "", side)  # a size
+            for part in (side, re.split(r",\s|\s\(|\s\s|\.\s", side)[0]):
                 inner = re.findall(rf"(?<![\\A-Za-z_]){WORD}", part)
-                if inner and all(is_symbolic(w) or {w, w[1:]} & words for w in inner) and FORMULA.search(part):
-                    words |= {base}
+                given = {w for w in inner if _GIVEN.fullmatch(w)}
+                known = all(is_symbolic(w) or {w, w[1:], w.removeprefix("d_")} & (words | given) for w in inner)
+                if inner and known and FORMULA.search(part):
+                    words |= own | given
     uses = re.compile(
-        rf"(?<![A-Za-z\d_\\])(?<!_\{{)(?<!_\\text\{{)(d|(?:delta|grad|d)_)?({'|'.join(sorted(words, key=len)[::-1])})"
-        r"(?![A-Za-z]|_[a-zA-Z]|\s*[x×]\s|\s*\\times)([ \t][A-Za-z_]+)?"
+        r"(?:(?<![A-Za-z\d_\\×])|(?<=\^T))(?<!_\{)(?<!_\\text\{)"
+        rf"(d|(?:delta|grad|d)_)?({'|'.join(sorted(words, key=len)[::-1])})"
+        r"(?![A-Za-z]|_[a-zA-Z]|\s*x\s|\s*×|\s*\\times)([ \t][A-Za-z_]+)?"
     )
 
     def spelt(match: re.Match[str]) -> str:

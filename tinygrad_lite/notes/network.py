@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from ..formula.expression import Apply, Expression, Name, Number, parts_of, replaced
-from ..formula.value import PRODUCTS, SUMS, evaluate
+from ..formula.value import PRODUCTS, SUMS, by_sample, evaluate
 from ..truth.cases import Case, Space, Spec, one_hot, space_of
 from ..truth.loss import Loss, Scale, Truth, with_labels
 from .reading import Scope
@@ -83,6 +83,7 @@ class Network:
     constants: dict[str, float] = field(default_factory=dict)  # numbers that bear a name, such as λ
     samples: str = SAMPLES  # the size, or "1"
     cyclic: tuple[str, ...] = ()  # defined by one another, and so by nothing
+    flat: bool = False  # there is one output, and a vector is neither a row nor a column
     shifted: tuple[tuple[str, str], ...] = ()  # (A, Z): by dA the page means dZ
     total: bool = False  # J is the sum over the samples, not the mean
     model: str = ""  # the name of the model file that says what it is
@@ -105,6 +106,19 @@ class Network:
         axes: dict[str, Any] = {n: tuple("1" if re.fullmatch(f"{SAMPLES}|{gone}", axis) else axis for axis in pair)
                 for n, pair in self.axes.items()}  # fmt: skip
         return replace(self, axes=axes, samples="1")
+
+    def of_one_output(self) -> Network:
+        """Return the network with a single output, of which people write vectors that are neither rows nor columns."""
+        axes: dict[str, Any] = {
+            n: tuple("1" if axis == "c" else axis for axis in pair) for n, pair in self.axes.items()
+        }
+        return replace(self, axes=axes, flat=True, odd=self.odd + 0.25)
+
+    @property
+    def by_class(self) -> bool:
+        """Whether the outputs are the probabilities of classes, of which there is more than one."""
+        out = self.definitions[self.output]
+        return isinstance(out, Apply) and by_sample(out.op)
 
     @property
     def rows(self) -> bool:
@@ -194,7 +208,7 @@ class Sample:
 
     def scope(self) -> Scope:
         """Return the values as a scope for formulas."""
-        return Scope(self.values(), self.m)
+        return Scope(self.values(), self.m, self.network.flat)
 
 
 def sample(network: Network) -> Sample | None:

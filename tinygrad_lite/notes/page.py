@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ..op import REGISTRY
 from ..verify.problem import Allowance
 from .grammar import canonical
 from .layers import build
+from .naming import PLAIN, Reading
 from .network import (
     BINARY,
     CROSS,
@@ -54,24 +56,73 @@ def is_update(s: Statement) -> bool:
     return steps and not gradient and letters not in ("Z", "A", "J", "L")
 
 
+def networks_of(items: Sequence[Item]) -> list[list[Item]]:
+    """Part a page where a second network begins: a tensor is computed again after gradients were given."""
+    parts: list[list[Item]] = [[]]
+    defined: set[str] = set()
+    gradients = False
+    for item in items:
+        s = item.statement
+        if s is not None and split(s.target)[0]:
+            gradients = True
+        elif s is not None and not is_update(s) and not _is_loss(s) and s.target not in (DATA, LABELS):
+            if gradients and s.target in defined:
+                parts.append([])
+                defined, gradients = set(), False
+            defined.add(s.target)
+        parts[-1].append(item)
+    return parts
+
+
+def without_numbers(s: Statement) -> Statement:
+    """Return an equation without the sides in which the numbers of an example stand for its names."""
+    formulas = tuple(side for side in s.sides if any(map(str.isidentifier, names_in(side))))
+    return replace(s, sides=formulas or s.sides)
+
+
 def names_of(s: Statement) -> list[str]:
     """Return all names in an equation."""
     return [s.target, *(name for side in s.sides for name in names_in(side))]
 
 
+class Group(NamedTuple):
+    """Equations that are written alike."""
+
+    heading: int  # the number of the one they stand under
+    small: bool  # whether their data is in small letters, or has the index of a sample
+    single: bool  # whether that may be one sample
+
+
+HEADING = re.compile(r"^\s*(?:#+\s|\*\*[^*\n]+\*\*\s*:?\s*$|\\(?:sub)*section|<h\d)", re.M)
+ONE_SAMPLE = re.compile(
+    r"\b(?:one|single)[\s-]+(?:training[\s-]+)?(?:example|sample|observation|data[\s-]?point|instance)\b",
+    re.I,
+)
+
+
 @dataclass(eq=False)
 class Page:
-    """The equations of a page, sorted: forward, the loss, gradients, updates; `model` has those of a model file."""
+    """The equations of a page, sorted: forward, the loss, gradients, updates; `model` has those of a model file.
+
+    `reading` says what names of the page stand for where it calls something otherwise than the notes do.
+    """
 
     items: Sequence[Item]
     text: str
     model: Equations | None = None
+    reading: Reading = PLAIN
+    without: frozenset[int] = frozenset()  # items that are kept out of the network
     again: Allowance = field(default_factory=lambda: Allowance(AGAIN))  # of reading it once more for a repair
 
     @cached_property
     def equations(self) -> list[tuple[int, Statement]]:
         """Return the equations by item: one of a layer l once for each layer, a = b = f(c) as a = b and b = f(c)."""
-        found = [(i, item.statement) for i, item in enumerate(self.items) if item.statement is not None]
+        found = [
+            (i, self.reading.of(item.statement))
+            for i, item in enumerate(self.items)
+            if item.statement is not None and i not in self.without
+        ]
+        found = [(i, without_numbers(s)) for i, s in found]
         if not any(split(s.target)[0] for _, s in found) and any(BARRED.fullmatch(s.target) for _, s in found):
             barred = {n: f"d{n.replace('tilde', '')}" for _, s in found for n in names_of(s) if "tilde" in n}
             found = [(i, Statement(barred.get(s.target, s.target), tuple(renamed(t, barred) for t in s.sides), s.update))
@@ -89,6 +140,11 @@ class Page:
 
         every = [(i, replace(s, sides=tuple(replaced(side, rule) for side in s.sides))) for i, s in every]
         return [(i, one) for i, s in every for one in _unchained(s, targets)]
+
+    @cached_property
+    def tensors(self) -> list[int]:
+        """Return the items that say what a tensor is, each once."""
+        return list(dict.fromkeys(i for i, s in self.equations if not split(s.target)[0] and not is_update(s)))
 
     @cached_property
     def mentioned(self) -> set[str]:
@@ -211,6 +267,16 @@ class Page:
         """Return the equations of the loss."""
         return [(i, s.target, side) for i, s in self.equations if _is_loss(s) for side in s.sides]
 
+    def group(self, i: int) -> Group:
+        """Return which equations one is written like: those under the same heading, with data in the same letters."""
+        item = self.items[i]
+        headings = [m.start() for m in HEADING.finditer(self.text) if m.start() <= item.start]
+        end = next((m.start() for m in HEADING.finditer(self.text) if m.start() > item.start), len(self.text))
+        small = not re.search(r"(?<![A-Za-z\\])d?[ZAXHY](?![A-Za-z])", item.text)
+        indexed = bool(re.search(r"\^\{?\s*\(i\)|_\{?i\b|⁽ⁱ⁾|ᵢ", item.text))
+        said = bool(ONE_SAMPLE.search(self.text, headings[-1] if headings else 0, end))
+        return Group(len(headings), small or indexed, small or indexed or said)
+
     # --- networks -----------------------------------------------------------------------------------------------------
 
     def candidates(self) -> list[Network]:
@@ -238,24 +304,17 @@ class Page:
         numbers = _constants(scalars - set(plain[0].scalars))
         found = [option for n in plain for option in self._with_losses(replace(n, constants=numbers))]
         own = [side for s in slopes if s.target[1:] in plain[0].axes for side in s.sides]
-        if own and not any(map(_counts, own)):  # nothing is divided by m
+        if own and not any(map(counts, own)):  # nothing is divided by m
             summed_ = [replace(n, total=True).with_loss(n.cost_name) for n in found if n.cost_name in LOSSES]
-            divided = any(_counts(side) for _, s in self.equations if not _is_loss(s) for side in s.sides)
+            divided = any(counts(side) for _, s in self.equations if not _is_loss(s) for side in s.sides)
             found = [replace(n, odd=n.odd + 0.25 * (not divided and n.cost_name in LOSSES)) for n in found] + summed_
             summed = any(
                 isinstance(p, Apply) and p.op in SUMS for s in slopes for side in s.sides for p in parts_of(side)
             )
             sized = any(SAMPLES in (size.rows, size.columns) for item in self.items for size in item.sizes)
-            if not summed and not sized and not any(map(_counts, sides)):
-                each = [n for n in found if not n.total]
-                found += [n.of_one_sample() for n in each]
-                written = "".join(item.text for item in self.items)
-                if not re.search(r"[WXZAHBUVYSPO]", written.replace("ReLU", "")) and not any(
-                    map(_turns, sides)
-                ):  # w x, and no wᵀ
-                    found += [n.of_one_sample(".*") for n in each]
-                elif re.search(r"(?<![A-Za-z\\])[wv](?![A-Za-z])", written):  # w, a vector: there is one output
-                    found += [n.of_one_sample("c") for n in each]
+            if not summed and not sized and not any(map(counts, sides)):
+                found = [option for n in found for option in (n, *self._of_one_sample(n))]
+        found += self._of_one_output(found, errors, most)
         applied = {
             n: t.inputs[0].text
             for n, t in plain[0].definitions.items()
@@ -264,6 +323,32 @@ class Page:
         shifted = [(A, Z) for A, Z in applied.items() if f"d{A}" in self.targets and Z not in self.mentioned]
         found += [replace(n, shifted=(*n.shifted, *shifted)) for n in found if shifted]
         return found[:most]
+
+    def _of_one_output(self, found: list[Network], errors: set[str], most: int) -> list[Network]:
+        """Return networks of one layer with one output; also with w x exchanged, which is the same for a vector w."""
+        if sum(map(_is_layer, found[0].definitions.values())) != 1:
+            return []
+        small = any(_SMALL_W.search(self.items[i].text) for i, s in self.equations if self.is_forward(s))
+        turned = {n: _exchanged(t) for n, t in self.forward.items()} if small else {}
+        rows = build(turned, self.mentioned, errors, most) if small else []
+        other = [option for n in rows for option in self._with_losses(replace(n, constants=found[0].constants))]
+        return [n.of_one_output() for n in (*found, *other) if n.samples != "1" and not n.by_class]
+
+    def _of_one_sample(self, network: Network) -> Iterator[Network]:
+        """Yield a network with one sample, as a page means it that counts none; and with sizes of 1 where w is no matrix."""
+        if network.total:
+            return
+        yield network.of_one_sample()
+        if network.by_class:
+            return
+        sides = [side for _, s in self.equations if not is_update(s) for side in s.sides]
+        written = "".join(self.items[i].text for i, s in self.equations if not is_update(s))
+        if not re.search(r"[WXZAHBUVYSPO]", written.replace("ReLU", "")) and not any(
+            map(_turns, sides)
+        ):  # w x, and no wᵀ
+            yield network.of_one_sample(".*")
+        elif re.search(r"(?<![A-Za-z\\])[wv](?![A-Za-z])", written):  # w, a vector: there is one output
+            yield network.of_one_sample("c")
 
     def _of_model(self, model: Equations, scalars: set[str]) -> list[Network]:
         """Return the network of a model file: its derived forward equations, whose last one is the loss."""
@@ -306,7 +391,10 @@ class Page:
         return written + [network.with_loss(name) for name in names]
 
     def _means(self, tree: Expression) -> Iterator[Expression]:
-        """Yield a loss, and where it is a mean of all entries, of which people think as one of the samples, that."""
+        """Yield a loss, and what else it may mean.
+
+        Of a mean of all entries people think as one of the samples, and they let Σ reach to the end of a line.
+        """
         yield tree
 
         def rule(part: Expression) -> Expression | None:
@@ -317,6 +405,15 @@ class Page:
 
         if (each := replaced(tree, rule)) != tree:
             yield each
+        match tree:
+            case Apply("add" | "sub" as op, (left, right)) if names_in(right):  # Σ y log a + (1 − y) log(1 − a)
+
+                def over_all(part: Expression) -> Expression | None:
+                    whole = isinstance(part, Apply) and part.op == "sum"
+                    return Apply("sum", (Apply(op, (part.inputs[0], right)),)) if whole else None  # type: ignore[union-attr]
+
+                if (summed := replaced(left, over_all)) != left:
+                    yield summed
 
     def losses_of(self, network: Network, tree: Expression, target: str) -> list[Expression]:
         """Return what an equation of the loss may mean: J itself, or the loss of one sample, of which J is the mean."""
@@ -330,7 +427,7 @@ class Page:
         if value is None:
             return []
         found = Apply("sum", (found,)) if np.ndim(value) else found
-        if _counts(tree):
+        if counts(tree):
             return [found]
         each = Apply("div", (found, Name(SAMPLES, scalar=True)))
         return [each, found] if split(target)[1] == "L" or np.ndim(value) else [found, each]
@@ -349,10 +446,27 @@ def _constants(names: set[str]) -> dict[str, float]:
     return {name: 0.3 + 0.1 * i for i, name in enumerate(sorted(names))}
 
 
-def _counts(side: Expression) -> bool:
+def counts(side: Expression) -> bool:
     """Whether an expression has the number of samples in it."""
     means = any(isinstance(p, Apply) and p.op == "mean" for p in parts_of(side))
     return means or any(n == SAMPLES or n in "NnMB" for n in names_in(side))
+
+
+def _is_layer(tree: Expression) -> bool:
+    """Whether a definition has a product with weights in it."""
+    return any(isinstance(p, Apply) and p.op == "matmul" for p in parts_of(tree))
+
+
+def _exchanged(tree: Expression) -> Expression:
+    """Return w x with its factors exchanged, as it stands for samples in rows."""
+
+    def rule(part: Expression) -> Expression | None:
+        match part:
+            case Apply("mul" | "matmul" as op, (Name(W) as a, Name(x) as b)) if W[0] in "Wt" and x == DATA:
+                return Apply(op, (b, a))
+        return None
+
+    return replaced(tree, rule)
 
 
 def _turns(side: Expression) -> bool:
@@ -372,8 +486,9 @@ def _kind(tree: Expression, out: Expression) -> str:
     return {CROSS: "one_hot", BINARY: "binary"}[BINARY if both else CROSS] if logs else "real"
 
 
+_SMALL_W = re.compile(r"(?<![A-Za-z\\])w")  # a vector of weights
 BARRED = re.compile(r"[WbV]tilde\d*|theta_tilde\d*")  # of a parameter it can only be its gradient
-GENERAL = re.compile(r"(\w+)\[([lL])(?:\s*([-+])\s*1)?\]")
+GENERAL = re.compile(r"(\w+)\[([lLkK])(?:\s*([-+])\s*1)?\]")
 
 
 @cache
@@ -392,9 +507,11 @@ def general(s: Statement, last: int) -> Iterator[Statement]:
     if not names:
         yield s
         return
-    running = any(m[2] == "l" for m in names.values())
+    running = any(m[2].islower() for m in names.values())
     for layer in range(1, last + 1) if running else (last,):
-        numbers = {name: (layer if m[2] == "l" else last) + {"+": 1, "-": -1}.get(m[3], 0) for name, m in names.items()}
+        numbers = {
+            name: (layer if m[2].islower() else last) + {"+": 1, "-": -1}.get(m[3], 0) for name, m in names.items()
+        }
         if all(0 <= k <= last for k in numbers.values()):
             new = {name: names[name][1] + str(k) for name, k in numbers.items()}
             yield Statement(new.get(s.target, s.target), tuple(renamed(side, new) for side in s.sides), s.update)

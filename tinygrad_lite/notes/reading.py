@@ -24,6 +24,7 @@ class Scope:
 
     values: Mapping[str, Array]
     m: int = 0  # how many samples there are
+    flat: bool = False  # whether a vector may be turned where it fits only so
 
 
 EITHER = frozenset({"mul", "matmul"})
@@ -51,7 +52,7 @@ def read(
             return Apply(tree.op, tuple(parts), (("axis", _samples_axis(scope)), ("keepdims", True))), None
         return Apply(tree.op, tuple(parts), tree.params), None
     if tree.op in PRODUCTS and len(parts) == 2:
-        return _product(tree, parts, values, loose)
+        return _product(tree, parts, values, loose, scope.flat)
     if tree.op in SUMS and "axis" not in dict(tree.params):
         return _sum(tree.op, parts[0], values[0], scope, over)
     params = tree.params
@@ -64,9 +65,11 @@ def read(
 
 
 def _product(
-    tree: Apply, parts: list[Expression], values: list[Array], loose: frozenset[str]
+    tree: Apply, parts: list[Expression], values: list[Array], loose: frozenset[str], flat: bool = False
 ) -> tuple[Expression, Array | None]:
     a, b = values
+    if flat and tree.op == "matmul" and np.ndim(a) == np.ndim(b) == 2 and a.shape[1] != b.shape[0]:
+        parts, (a, b) = _laid(parts, values)
     plain = np.ndim(a) < 2 or np.ndim(b) < 2
     chained = not plain and a.shape[1] == b.shape[0]
     beside = plain or all(x == y or 1 in (x, y) for x, y in zip(a.shape, b.shape, strict=True))
@@ -76,6 +79,16 @@ def _product(
         op = "matmul" if chained else "mul"
     fits = chained if op == "matmul" else beside
     return Apply(op, (parts[0], parts[1])), (a @ b if op == "matmul" else a * b) if fits else None
+
+
+def _laid(parts: list[Expression], values: list[Array]) -> tuple[list[Expression], list[Array]]:
+    """Return the factors of w x as they fit where a vector is neither a row nor a column: turned, or exchanged."""
+    for k in (1, 0):
+        turned = [x.T if i == k else x for i, x in enumerate(values)]
+        if 1 in values[k].shape and turned[0].shape[1] == turned[1].shape[0]:
+            return [Apply("transpose", (part,)) if i == k else part for i, part in enumerate(parts)], turned
+    exchanged = values[::-1]
+    return (parts[::-1], exchanged) if exchanged[0].shape[1] == exchanged[1].shape[0] else (parts, values)
 
 
 def _sum(op: str, part: Expression, value: Array, scope: Scope, over: Sum) -> tuple[Expression, Array]:

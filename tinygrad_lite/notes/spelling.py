@@ -41,11 +41,13 @@ _WORDS = (  # that stand in formulas as they are: functions, Greek letters, argu
 )
 _CAPITALS = "[WXAZYHUVJLCbTDPQ]"
 _PAIRS = "[A-Z][auvwxhz]|[auwxhz][A-Z]|w[axh]|[axhz]w|mn|m[kKcC]|[nN][kK]"
-_SYMBOLS = re.compile(rf"d?[A-Za-z]|D[AB]|(?:d?{_CAPITALS}){{1,4}}T?|{_PAIRS}|(?i:leaky)|{_WORDS}")
+_SYMBOLS = re.compile(
+    rf"d?[A-Za-z]|D[AB]|[mn]?(?:d?{_CAPITALS}){{1,4}}T?|[gf](?i:relu|softmax|sigmoid|tanh)|{_PAIRS}|(?i:leaky)|{_WORDS}"
+)
 _UNDERSCORED = re.compile(
     r"(?:(?:leaky|log|d|deriv|derivative|grad)_)?(?:relu|softmax|sigmoid|tanh|g|act|activation)(?:_(?:prime|deriv|derivative|grad|"
-    r"backward))?|d?[yY]_?(?:hat|pred|true)|(?:[yY]_)?one_?hot(?:_[yY])?|lr|learning_rate|step_size|delta|d?(?:loss|cost|mse|bce)|"
-    r"grad_[Wwb]\d?|B?CE|cross_?entropy|(?:np|numpy|torch|self|params|grads|parameters|cache|jnp)|d?[WwbZzAaXxhH]_\w+|d?[A-Za-z]_[A-Za-z]{1,3}",
+    r"backward))?|d?[yY]_?(?:hat|pred|true)|(?:[yY]_)?one_?hot(?:_[yY])?|lr|learning_?rate|step_size|delta|d?(?:loss|cost|mse|bce)|"
+    r"grad_[Wwb]\d?|B?CE|cross_?entropy|(?:np|numpy|torch|self|params|grads|parameters|cache|jnp)|d?[WwbZzAaXxhH]_\w+|(?:relu|sigmoid|tanh)(?:gradient|prime|deriv(?:ative)?)|d?[A-Za-z]_[A-Za-z]{1,3}",
     re.IGNORECASE,
 )
 
@@ -86,9 +88,18 @@ def _entropy(binary: str, a: str, y: str) -> str:
     return f" (-Σ (({y}) * log({a}){f' + (1 - ({y})) * log(1 - ({a}))' if binary else ''}))"
 
 
+def _layer(written: str) -> str:
+    """Return the sign of a layer, a number or a letter such as l − 1."""
+    layer = re.sub(r"\s", "", written.replace("ℓ", "l"))
+    return f"⟦{layer}⟧" if layer.isdigit() or layer[0] not in "lLkK" else f"⟦[{layer}]⟧"
+
+
 _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     # signs
     (r"[−–—]|\\minus(?![a-z])", "-"),
+    ("∗", "*"),
+    (r"(?<![\w.^_/])1\s*([mnN])(?=\s*(?:d?[A-Z]|[ΣδΔ∂∇∑(]))", r"1/\1 "),  # a fraction, copied without its bar
+    (r"(?<![A-Za-z\\])[gf](?=(?i:relu|softmax|sigmoid|tanh)(?![a-z]))", ""),  # and an index
     (r"<-+(?=\s)", "←"),
     (r"(?:delta|grad|\bd)_(?=[Ａ-ｚ])|\\(?:delta|partial)\s*(?=[Ａ-ｚ])", "d"),
     (r"½", "(1/2)"),
@@ -97,6 +108,11 @@ _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"\\(?:label|tag\*?|(?:text)?color|[hv]space\*?|[hv]?phantom)\s*\{[^{}]*\}", " "),
     (r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|(?:no)?limits|nonumber|q?quad)(?![a-zA-Z])", " "),
     (r"\\[,;:! ]|~|&|\\underbrace|\\\\|\\$|`", " "),
+    (
+        r"\\(?:overline|bar)(?![a-z])\s*\{\s*(?:\\(?:math(?:bf|rm)|boldsymbol|bm|vec)\s*\{?)?\s*([A-Za-z])\s*\}?"
+        r"\s*((?:_\s*\{?\w\}?)?)\s*\}",
+        r"\\bar{\1}\2",
+    ),
     (rf"{_WRAPPERS}\s*\{{([\w\s.\\-]*)\}}", r" \1"),
     (_WRAPPERS, " "),
     (r"\\[lr]brace(?![a-z])|\\[{}]|\\[lr]brack(?![a-z])", lambda m: "(" if m[0][1] in "l{" else ")"),
@@ -109,32 +125,36 @@ _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"\\(?:top|intercal)(?![a-z])|[⊤⊺]", "T"),
     (r"\\(?:wide)?hat(?![a-z])\s*(?:\{\s*([A-Za-z])\s*\}|(\{?)\s*([A-Za-z]))", r" \2\1\3ˆ"),
     (r"\\(?:wide)?(?:tilde|bar)(?![a-z])\s*\{?\s*([A-Za-z])\s*\}?", r" \1˜"),
+    (r"(\\partial|\\delta|∂)\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}", r"\1 \2"),
     (r"\\[dtc]frac(?![a-z])", r"\\frac"),
     (r"\\frac\s*([^\s{\\])", r"\\frac{\1}"),
     (r"\\frac\s*(\{[^{}]*\})\s*([^\s{\\])", r"\\frac\1{\2}"),
     # programs
     (r"(?<![\w.])([\w.]{1,20})\s+if\s([^;]{1,80}?)\selse\s+([\w.]+)", r"where(\2, \1, \3)"),
     (r"\b(?:np|numpy|jnp|torch|tf|self|F|nn)\.(?:linalg\.|functional\.)?(?=[A-Za-z])", ""),
-    (r"\.(?:astype|to|type)\([\w.]*\)|\.float\(\)", ""),
+    (r"\.(?:astype|to|type)\([\w.]*\)|\.(?:float|copy|squeeze)\(\)|\.reshape\([^()]*\)", ""),  # the shapes decide
     (r"\b(?:params|parameters|grads|gradients|cache)\s*\[\s*['\"](\w+)['\"]\s*\]", r"\1"),
     # names
     (rf"{_NO_WORD}one[\\_\s-]*hot\s*(?:\(\s*[yY]\s*\)|_\s*[yY](?![A-Za-z]))", "Y"),
     (rf"{_NO_WORD}[yY]_\s*\{{?\s*(?:(?:one[\\_\s-]*)?hot|true)(?:\s*\}}|(?![A-Za-z]))", "Y"),
     (rf"{_NO_WORD}(d?)[yY]_?(?:hat|pred)(?![A-Za-z])", r"\1Yˆ"),
-    (rf"{_NO_WORD}(?:learning[_ ]rate|lr|step_size)(?![A-Za-z])", "α"),
+    (rf"{_NO_WORD}(?:[lL]earning[_ ]?[rR]ate|lr|step_size)(?![A-Za-z])", "α"),
     (rf"{_NO_WORD}delta(?![A-Za-z])", "δ"),
     (rf"{_NO_WORD}D(?=[WBZA](?![A-Za-z]))", "d"),
     (rf"{_NO_WORD}(d?)(?i:loss|cost|mse|bce)(?![A-Za-z])", r"\1J"),
     (rf"{_NO_WORD}h_\s*\{{?\s*(?:\\[tT]heta|[θΘWw])\s*\}}?\s*\(\s*[xX]\s*\)", "Yˆ"),
     (r"(?<![A-Za-z])(?i:leaky|l)[_ -]?(?i:relu)", "leakyrelu"),
+    (rf"{_NO_WORD}({_ACTIVATION})(?:Gradient|Prime|Deriv(?:ative)?)(?![A-Za-z])", r"\1′"),
+    (rf"{_NO_WORD}([A-Za-z]|[tT]heta)(\d?)_(?:grad|gradient)(?![A-Za-z])", r"d \1\2"),
     (rf"{_NO_WORD}(?:d_?|deriv(?:ative)?_|grad_)({_ACTIVATION})(?![A-Za-z_])", r"\1′"),
     (rf"{_NO_WORD}({_ACTIVATION}|g)_(?:prime|deriv(?:ative)?|grad|backward)(?![A-Za-z])", r"\1′"),
-    (r"(?:\\nabla|∇)\s*_\s*(?:\{((?:[^{}]|\{[^{}]*\})*)\}|([A-Za-z]\d?))\s*[JLCEℓ](?![A-Za-z])", r"∂\1\2"),
+    (r"(?:\\nabla|∇)\s*_\s*(?:\{((?:[^{}]|\{[^{}]*\})*)\}|([A-Za-z]\d?|\\[tT]heta|θ))\s*[JLCEℓ](?![A-Za-z])", r"∂\1\2"),
     (r"(?<![A-Za-z])grad[_ ]\{?([A-Za-z](?:_?\d)?)\}?", r"∂\1"),
     (rf"(?<![A-Za-z])([JLCE])\s*\({_ROUND}(?:,{_ROUND})*\)\s*(?==)", r"\1 "),
     (rf"(?<![A-Za-z])([JLC])\s*\({_ROUND},{_ROUND}\)", r"\1 "),
-    (r"(?<![A-Za-z])(d?[A-Za-z]\d?)\[\s*(\w(?:[-+]1)?)\s*\]", r"\1⟦\2⟧"),
-    (r"(?<![A-Za-z])(d?[WwbZzAa])\((\d)\)", r"\1⟦\2⟧"),
+    (r"(?<=\w\])T(?![a-ce-z\d_^\[(}])", "ᵀ"),  # A[1]T
+    (r"(?<![A-Za-z])(d?[A-Za-z]\d?|δ|∂[A-Za-z])\[\s*([\wℓ]\s*(?:[-+]\s*1)?)\s*\]", lambda m: m[1] + _layer(m[2])),
+    (r"(?<![A-Za-z])(d?[WwbZzAa]|δ|\\?[tT]heta|[θΘ])\((\d)\)", r"\1⟦\2⟧"),
     (r"(?<=[A-Za-z]\d)T(?![A-Za-z0-9_^\[(])|(?<=[A-Z])T(?![\w(^])", "ᵀ"),
     (r"(?<![\w.])(\d+)([mnN])(?![A-Za-z(_^])", r"(\1 \2)"),
     (rf"{_NO_WORD}(B?)(?:CE|(?i:cross[_ -]?entropy))\s*\(([^(),]*),([^(),]*)\)", lambda m: _entropy(m[1], m[2], m[3])),
@@ -154,7 +174,7 @@ _TIME = r"new|old|t|t\s*[-+]\s*1|\(\s*t(?:\s*[-+]\s*1)?\s*\)"
 _STEP = re.compile(rf"{_TIME}|k\s*\+\s*1|updated|current|prev|next|\*|\\ast|\+|")
 _TRANSPOSED = re.compile(r"(.*?)[\s,^{]*(T|\[T\]|\(T\)|')\s*\}?")
 _TWO = re.compile(r"([\[(][\w+\- ]+[\])])[\s^]*([\w(\[][^^]*)")
-_LAYER = re.compile(r"[\[({]?\s*(\d+|[lL]\s*(?:[-+]\s*1)?)\s*[\])}]?")
+_LAYER = re.compile(r"[\[({]?\s*(\d+|[lL]\s*(?:[-+]\s*1)?)\s*[\])}]?|\[\s*[kK]\s*(?:[-+]\s*1)?\s*\]")
 _LAYERS_AS_POWERS = re.compile(
     r"(?:(?<![A-Za-z])d?[WwZzb]|δ|\\delta|^\s*d?[A-Za-z](?=[^=]*=))\s*\^\s*\{?\s*[1-9]\s*T?\s*(?![\d.])|[A-Za-z]\s*\^\s*\{?1\s*[T}\s=]"
 )
@@ -248,9 +268,9 @@ class _Scripts:
             return (first or "") + (f"^({match[2]})" if second is None else second)
         bracketed = body[:1] in ("[", "(")
         inner = body.strip("[]() ") if bracketed else body
-        letters = re.sub(r"[,\s]", "", inner)
-        if layer := _LAYER.fullmatch(body):
-            name = re.sub(r"\s", "", layer[1])
+        letters = re.sub(r"[,\s]|:\s*,|,\s*:", "", inner)  # :, i is the column i
+        if _LAYER.fullmatch(body):
+            name = re.sub(r"[\s()\[\]{}]", "", body)
             powers = above and not bracketed and name.isdigit()
             if not powers or (_BARE.search(before) and (layers or self.layers or name == "1")):
                 return f"⟦{name}⟧" if name.isdigit() else f"⟦[{name}]⟧"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ..formula.expression import Expression
@@ -20,6 +20,7 @@ class Statement:
     target: str
     sides: tuple[Expression, ...]
     update: bool = False  # written with :=, ← or as W = W − α dW
+    chains: tuple[Expression, ...] = field(default=(), repr=False)  # the chain rule, of names such as ∂Z2∂W2
 
 
 @dataclass(frozen=True)

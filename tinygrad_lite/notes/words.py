@@ -17,7 +17,7 @@ from ..truth.loss import Scale
 from .lines import Judge, Line
 from .network import DATA, LABELS, LOSSES, RATE, M, Network, names_in, sample, split
 from .page import Page, is_update, names_of
-from .reading import Scope, read
+from .reading import Scope, read, recognised
 from .statement import Statement
 
 RIGHT, WRONG, AMBIGUOUS, UNKNOWN, DEFINITION = "right", "wrong", "ambiguous", "not_understood", "definition"
@@ -37,17 +37,33 @@ class Verdict:
 def verdicts(page: Page, judge: Judge) -> dict[int, Verdict]:
     """Return the verdict on each equation, by item."""
     judge.place()
+    judge.read_for_one_sample()
     judge.settle()
     found: dict[int, list[Verdict]] = {}
     for line in judge.lines:
         found.setdefault(line.equation, []).append(_of_line(line, judge))
     judged = set(found)
     for i, s in page.equations:
+        found.setdefault(i, []).extend(_of_chain(s.target, chain, judge) for chain in s.chains)
+        if not s.sides:
+            continue
         if is_update(s):
             found.setdefault(i, []).append(_of_update(s, page, judge))
         elif i not in judged:
             found.setdefault(i, []).append(_of_other(s, i, page, judge))
-    return {i: min(several, key=lambda v: WORST_FIRST.index(v.verdict)) for i, several in found.items()}
+    worst = {i: min(several, key=lambda v: WORST_FIRST.index(v.verdict)) for i, several in found.items()}
+    return {i: _in_names_of(page, verdict) for i, verdict in worst.items()}
+
+
+def _in_names_of(page: Page, verdict: Verdict) -> Verdict:
+    """Return a verdict in the names that the page has, where it is read with others."""
+    theirs = {meant: name for name, meant in page.reading.names.items() if meant != name}
+    theirs |= {f"d{meant}": f"d{name}" for meant, name in theirs.items() if not split(meant)[0]} | theirs
+    if not theirs:
+        return verdict
+    reason = re.sub(r"(?<!\w)[^\W\d_]\w*", lambda m: theirs.get(m[0], m[0]), verdict.reason)
+    fix = verdict.fix and (theirs.get(verdict.fix[0], verdict.fix[0]), renamed(verdict.fix[1], theirs))
+    return Verdict(verdict.verdict, reason, fix)
 
 
 # --- tensors and gradients --------------------------------------------------------------------------------------------
@@ -70,14 +86,12 @@ def _of_line(line: Line, judge: Judge) -> Verdict:
     found, scalars = line.found_wrong, {*network.scalars, *network.constants}
     fixed = expression(found.fix.partition(" = ")[2], scalars) if found is not None and found.fix else None
     fixed = _masked_by_input(fixed, network) if fixed is not None else None
-    unknown = [n for n in reads if n not in judge.values and n != RATE]
-    said = ""
-    if unknown:
-        said = f"{', '.join(unknown)} is not defined"
-        if fixed is None or line.target in network.assumed or {*unknown} & judge.page.targets:
-            return Verdict(UNKNOWN, said)
+    unknown, said = [n for n in reads if n not in judge.values and n != RATE], ""
+    if unknown == ["T"] and fixed is not None and _ends_in(line.tree, Name("T")):  # a transpose of nothing
         lacks = [n for n in dict.fromkeys(names_in(fixed)) if n not in reads]
-        said += f"; {' and '.join(lacks)} is missing" * bool(lacks)
+        said = f"what is transposed is missing: {' and '.join(lacks)} belongs there"
+    elif unknown:
+        return Verdict(UNKNOWN, f"{', '.join(unknown)} is not defined")
     elif fixed is not None:
         said = _at_another(line.tree, fixed)
     if not said:
@@ -94,6 +108,13 @@ def _of_line(line: Line, judge: Judge) -> Verdict:
             said = f"it differs by a factor; {greek(', '.join(named))} stands in the loss, and not here"
     fix = (line.called or line.judged_as, _spelt_as(fixed, line, network.scalars[-1])) if fixed is not None else None
     return Verdict(WRONG, "; ".join(filter(None, [line.remark, said, _from_another_loss(line, judge)])), fix)
+
+
+def _ends_in(tree: Expression, last: Expression) -> bool:
+    """Whether a product has this for its last factor."""
+    return tree == last or (
+        isinstance(tree, Apply) and tree.op in ("mul", "matmul") and _ends_in(tree.inputs[-1], last)
+    )
 
 
 def _from_another_loss(line: Line, judge: Judge) -> str:
@@ -199,7 +220,27 @@ def in_notes(text: str, known: set[str], scalars: set[str]) -> str:
 
 
 def _of_update(s: Statement, page: Page, judge: Judge) -> Verdict:
-    """Judge W := W − α dW with other numbers for every name."""
+    """Judge W := W − α dW with other numbers for every name; one without a layer stands for that of every layer."""
+    if s.target in judge.network.axes:
+        return _of_step(s, page, judge)
+    alike = [n for n in judge.network.axes if split(n)[1] == split(s.target)[1]]
+    if s.target in ("theta", "P"):  # all parameters
+        alike = [n for n in judge.network.axes if n not in (DATA, LABELS)]
+    verdict = Verdict(UNKNOWN, f"{s.target} is no parameter of the network")
+    for name in reversed(alike) if not split(s.target)[2] else ():
+        of_layer = {s.target: name, f"d{s.target}": f"d{name}"}
+        sides = tuple(renamed(side, of_layer) for side in s.sides)
+        verdict = _of_step(Statement(name, sides, s.update), page, judge)
+        plain = {own: n for n, own in of_layer.items()}
+        fix = verdict.fix and (s.target, renamed(verdict.fix[1], plain))
+        reason = re.sub(rf"(?<!\w)(d?){name}(?!\w)", rf"\1{s.target}", verdict.reason)
+        verdict = Verdict(verdict.verdict, reason, fix)
+        if verdict.verdict != RIGHT:
+            break
+    return verdict
+
+
+def _of_step(s: Statement, page: Page, judge: Judge) -> Verdict:
     known = judge.values
     parameters = [
         n
@@ -275,6 +316,30 @@ def _of_other(s: Statement, i: int, page: Page, judge: Judge) -> Verdict:
     if bare and layered.issuperset(split(n)[1] for n in bare):
         return Verdict(UNKNOWN, f"{', '.join(bare)}: it does not say which layer")
     return Verdict(UNKNOWN, f"{', '.join(unknown)} is not defined" if unknown else "it is no equation of the network")
+
+
+def _of_chain(target: str, chain: Expression, judge: Judge) -> Verdict:
+    """Judge ∂J/∂W2 = ∂J/∂Z2 ∂Z2/∂W2: each derivative must be of what the one before is by, down to the left side."""
+    tree, meant = judge.network.definitions, judge.page.reading.meant
+    names = [meant(n) for n in names_in(chain) if n[0] == "d"]
+    links = [(meant(a), meant(b)) for _, a, b in (n.split("∂") for n in names_in(chain) if n[0] == "∂")]
+    if len(names) != 1:
+        return Verdict(UNKNOWN, "the chain rule begins with the gradient of one tensor")
+
+    def reaches(a: str, b: str) -> bool:
+        below = names_in(tree[a]) if a in tree else []
+        return a == b or any(reaches(n, b) for n in below)
+
+    at, steps = names[0][1:], dict(links)
+    for _ in links:
+        if at not in steps or not reaches(at, steps[at]):
+            break
+        at = steps.pop(at)
+    if not steps and at == target[1:]:
+        return Verdict(RIGHT, "the chain rule")
+    if any(n not in judge.values and n not in tree for pair in links for n in pair):
+        return Verdict(UNKNOWN, "not every tensor of it is known")
+    return Verdict(WRONG, f"the chain from {names[0]} does not lead to {target}")
 
 
 def _local(target: str, network: Network) -> Expression | None:
@@ -373,6 +438,8 @@ def _of_function(s: Statement, judge: Judge) -> Verdict:
         values = [value for value in ways if value is not None]
         if not values or (bare not in signs and "'" not in call and not any(same(v, true) for v in values)):
             return Verdict(DEFINITION)
+        if bare == "σ" == call and isinstance(recognised(side), Apply) and recognised(side) != side:
+            return Verdict(DEFINITION, "σ is the name of another activation here")
         if not any(same(value, true) for value in values):
             form = (DERIVATIVES if call == bare + "'" else PLAIN).get(op)
             mask = form(Name(argument)) if form else None
@@ -385,7 +452,7 @@ def _of_function(s: Statement, judge: Judge) -> Verdict:
 
 def as_read(s: Statement) -> str:
     """Write an equation as it was read."""
-    return greek(f"{s.target} {':=' if is_update(s) else '='} " + " = ".join(map(write, s.sides)))
+    return greek(f"{s.target} {':=' if is_update(s) else '='} " + " = ".join(map(write, (*s.sides, *s.chains))))
 
 
 def greek(text: str) -> str:
