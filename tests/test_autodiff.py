@@ -215,7 +215,7 @@ def test_a_graph_dies_with_its_loss(without_gc: None) -> None:
     w = leaf(np.ones((3, 3)), "w")
     hidden = tl.tanh(w @ w)
     loss = (hidden * hidden).sum()
-    array, node = weakref.ref(hidden._data), weakref.ref(hidden._node)
+    array, node = weakref.ref(hidden._array), weakref.ref(hidden._node)
     loss.backward()
     del hidden
     assert array() is not None
@@ -257,7 +257,7 @@ def test_higher_order_grad_leaves_nothing_behind(without_gc: None) -> None:
 )
 def test_a_value_that_no_rule_reads_is_freed_with_its_tensor(f: Any, kept: bool, without_gc: None) -> None:
     hidden = leaf(np.ones(3)) * 2.0
-    array = weakref.ref(hidden._data)
+    array = weakref.ref(hidden._array)
     y = f(hidden)
     del hidden
     assert (array() is not None) == kept

@@ -312,7 +312,7 @@ def check_model(net: nn.Module, scale: Any = "notes", m: int = 5) -> None:
     given = {name: x.numpy() for name, x in (made | _labels(capture(inputs.method, **made), made)).items()}
     own = {name: p for name, p in net.named_parameters() if p.requires_grad}
     for p in own.values():
-        p._data = p.numpy().astype(np.float64)
+        p._array = p.numpy().astype(np.float64)
     J = inputs.method(**given)
     sizes = {name: n for name, n in inputs.sizes.items() if not name.isdigit()} | {inputs.samples or "m": m}
     values: dict[str, Any] = {name: np.asarray(float(n)) for name, n in sizes.items()} | given

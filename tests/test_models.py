@@ -83,7 +83,7 @@ MODELS: dict[str, Callable[[Random, int], Made]] = {
 def in_double_precision(net: nn.Module, rng: Random) -> None:
     """Give a model float64 parameters, none of them zero."""
     for p in net.parameters():
-        p._data = p._data + 0.1 * rng.standard_normal(p.shape)
+        p._array = p._array + 0.1 * rng.standard_normal(p.shape)
         p._node = leaf_node(p, requires_grad=True, name=p.name)
 
 
@@ -96,15 +96,15 @@ def check(name: str, seed: int, m: int) -> None:
     params = net.parameters()
     found = gradients(net.loss(X, Y), params)
     for p, g in zip(params, found, strict=True):
-        start, direction = p._data, rng.standard_normal(p.shape)
+        start, direction = p._array, rng.standard_normal(p.shape)
 
         def along(t: float, p: Any = p, start: Any = start, direction: Any = direction) -> float:
-            p._data = start + t * direction
+            p._array = start + t * direction
             return float(net.loss(X, Y).item())
 
         # A large step crosses kinks and a small one loses digits: one of them must agree.
         numerical = [derivative(along, h=h, rounds=3) for h in (1e-3, 1e-5, 1e-7)]
-        p._data = start
+        p._array = start
         exact = float(np.sum(g.numpy() * direction))
         scale = float(np.sum(np.abs(g.numpy() * direction)))
         assert min(abs(exact - value) for value in numerical) <= 1e-5 * scale + 1e-8, p.name

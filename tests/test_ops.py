@@ -887,7 +887,7 @@ BROKEN: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any], str]] = {
     ),
     "second": (
         lambda x: np.sin(x),
-        (lambda g, _o, x: g * np.cos(np.asarray(getattr(x, "_data", x))),),
+        (lambda g, _o, x: g * np.cos(np.asarray(getattr(x, "_array", x))),),
         {},
         "'second'.*\n  for x: ",
     ),

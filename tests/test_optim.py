@@ -402,7 +402,7 @@ def peak_of_a_step(make: Make, count: int, size: int) -> float:
         before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
         opt.step()
-        return (tracemalloc.get_traced_memory()[1] - before) / ws[0]._data.nbytes
+        return (tracemalloc.get_traced_memory()[1] - before) / ws[0]._array.nbytes
     finally:
         tracemalloc.stop()
 
@@ -417,9 +417,9 @@ def test_a_step_needs_the_memory_of_one_parameter_and_not_of_the_model(make: Mak
 def test_a_step_with_temporaries_of_all_parameters_would_be_noticed() -> None:
     class Greedy(SGD):
         def step(self) -> None:
-            changes = [p.grad._data * self.lr for p in self.params]
+            changes = [p.grad._array * self.lr for p in self.params]
             for p, change in zip(self.params, changes, strict=True):
-                p._data = p._data - change
+                p._array = p._array - change
 
     assert peak_of_a_step(Greedy, 40, 20_000) > 10
 
@@ -562,7 +562,7 @@ def test_a_subclass_needs_only_slots_and_a_formula(shape: tuple[int, ...]) -> No
         opt.step()
     np.testing.assert_array_equal(x.numpy(), np.full(shape, 3, np.float32))
     assert x.dtype == np.float32
-    assert type(x._data) is np.ndarray
+    assert type(x._array) is np.ndarray
     np.testing.assert_allclose(opt.state_dict()["mean.x"], 1.075)  # (0.75 + 1.4) / 2
 
 
@@ -819,7 +819,7 @@ def by_value(ws: list[Tensor], bound: float) -> float:
 def in_place(ws: list[Tensor], bound: float) -> float:
     norm = clip_grad_norm(ws, math.inf)
     for p in ws:
-        p.grad._data *= min(1.0, bound / (norm + 1e-6))
+        p.grad._array *= min(1.0, bound / (norm + 1e-6))
     return norm
 
 
@@ -873,7 +873,7 @@ def test_clipping_needs_no_memory_of_the_size_of_the_model() -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 1.0 * ws[0]._data.nbytes
+    assert peak < 1.0 * ws[0]._array.nbytes
 
 
 def test_a_recorded_gradient_keeps_its_history_and_the_clipped_one_has_none() -> None:

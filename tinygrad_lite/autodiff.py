@@ -67,7 +67,7 @@ def backward(y: Tensor, gradient: Any = None) -> None:
             new, old = _gradient_of(node, g), tensor.grad
             if old is not None and not isinstance(old, Tensor):
                 raise TypeError(f"the .grad of {describe(tensor)} must be a Tensor or None, not {type(old).__name__}")
-            tensor.grad = new if old is None else new_tensor(np.asarray(old._data + new._data), None)
+            tensor.grad = new if old is None else new_tensor(np.asarray(old._array + new._array), None)
 
 
 Tensor.backward = backward  # type: ignore[method-assign, assignment]
@@ -154,7 +154,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
         units = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
         found = [pull(y, unit) for unit in units]
         if not found:
-            return [new_tensor(np.zeros(y.shape + x.shape, x.dtype), None) for x in pull(y, np.zeros_like(y._data))]
+            return [new_tensor(np.zeros(y.shape + x.shape, x.dtype), None) for x in pull(y, np.zeros_like(y._array))]
         return [reshape(stack(parts), y.shape + parts[0].shape) for parts in zip(*found, strict=True)]
 
     both = _differentiated(f, argnums, rows)
@@ -201,7 +201,7 @@ def jvp(f: Callable[..., Tensor], primals: Sequence[Any], tangents: Sequence[Any
     y = _tensor(y)
     recorded = nested or (is_recording() and any(isinstance(v, Tensor) and v.requires_grad for v in flat))
     with recording(GRADIENTS):
-        w = new_tensor(np.ones_like(y._data), None)
+        w = new_tensor(np.ones_like(y._array), None)
         w._node = leaf_node(w, requires_grad=True, name=None)
         part = _inner(_pulled(y, _flat(fresh), w, True), flat)
         tangent = _pulled(part, [w], None, recorded)[0]
@@ -321,7 +321,7 @@ def _flat(fresh: Sequence[Sequence[Tensor]]) -> list[Tensor]:
 def _pulled(y: Tensor, xs: Sequence[Tensor], w: Any, create_graph: bool) -> list[Tensor]:
     """Return `gradients(y, xs, w)`, and zeros where y is a constant."""
     if not y.requires_grad:
-        return [new_tensor(np.zeros_like(x._data), None) for x in xs]
+        return [new_tensor(np.zeros_like(x._array), None) for x in xs]
     return gradients(y, xs, gradient=w, create_graph=create_graph)
 
 
@@ -337,14 +337,14 @@ def _start(y: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
             "or under no_grad()"
         )
     if gradient is None:
-        if y._data.size != 1:
+        if y._array.size != 1:
             raise ValueError(
                 f"{describe(y)} has {y.size} elements: differentiate a scalar (take .mean() or .sum() first), "
                 "or pass gradient=, the weight of each element"
             )
-        if y._data.ndim == 0 and not create_graph:
-            return node, y._data.dtype.type(1)  # a scalar is cheaper than an array of one
-        return node, np.ones_like(y._data)
+        if y._array.ndim == 0 and not create_graph:
+            return node, y._array.dtype.type(1)  # a scalar is cheaper than an array of one
+        return node, np.ones_like(y._array)
     if np.shape(gradient) != y.shape:
         raise ValueError(
             f"gradient= has shape {shape_text(np.shape(gradient))}, but {describe(y)} needs one weight per element"

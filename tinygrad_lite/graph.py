@@ -108,7 +108,7 @@ def graph_of(*outputs: Tensor, names: Mapping[int, str] | None = None) -> Graph:
         value = values.get(id(node))
         tensor = None if value is None else new_tensor(value, node)
         place(id(node), kind, node.shape, node.dtype, node.name, value=value, tensor=tensor, **rest)
-    ends = tuple(constant(y._data) if y._node is None else position[id(y._node)] for y in outputs)
+    ends = tuple(constant(y._array) if y._node is None else position[id(y._node)] for y in outputs)
     return Graph(tuple(vertices), ends)
 
 
@@ -161,7 +161,7 @@ def _wrapped(x: Any) -> Any:
 
 def identity(x: Any) -> int:
     """Return the key of a tensor or an array in the names of a graph."""
-    return id(x._node) if isinstance(x, Tensor) and x._node is not None else id(getattr(x, "_data", x))
+    return id(x._node) if isinstance(x, Tensor) and x._node is not None else id(getattr(x, "_array", x))
 
 
 _NOT_USER_CODE = {"tinygrad_lite", "numpy", "jaxtyping"}
@@ -173,7 +173,7 @@ def _values(nodes: list[Node]) -> dict[int, Any]:
     for node in nodes:
         leaf = node.leaf() if node.leaf is not None else None
         if node.out is not None or leaf is not None:
-            values[id(node)] = node.out if leaf is None else leaf._data
+            values[id(node)] = node.out if leaf is None else leaf._array
         for value, source in zip(node.values, node.sources, strict=True):
             if source is not None and value is not source:
                 values.setdefault(id(source), value)

@@ -114,28 +114,28 @@ class Inputs:
 @contextmanager
 def untouched(model: Module) -> Iterator[None]:
     """Leave the buffers of a model, and the generator of random numbers, as they were."""
-    buffers = [(buffer, buffer._data) for buffer in model.buffers()]
+    buffers = [(buffer, buffer._array) for buffer in model.buffers()]
     before, random.thread.generator = random.generator(), np.random.default_rng(0)
     try:
         yield
     finally:
         random.thread.generator = before
         for buffer, value in buffers:
-            buffer._data = value
+            buffer._array = value
 
 
 @contextmanager
 def with_parameters(own: Mapping[str, Parameter], given: Mapping[str, Tensor]) -> Iterator[None]:
     """Give a model other parameters, of any shape, for a while: of its `own`, by name, those that are `given`."""
-    before = [(p, p._data, p._node) for p in own.values()]
+    before = [(p, p._array, p._node) for p in own.values()]
     try:
         for name, p in own.items():
             if name in given:
-                p._data, p._node = given[name]._data, given[name]._node
+                p._array, p._node = given[name]._array, given[name]._node
         yield
     finally:
         for p, data, node in before:
-            p._data, p._node = data, node
+            p._array, p._node = data, node
 
 
 def _axes(hint: Any, what: str) -> list[str]:

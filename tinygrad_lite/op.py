@@ -27,7 +27,7 @@ from numpy import ndarray
 
 from .messages import ARGUMENTS, explain, written
 from .recording import ARRAYS, EVERYTHING, GRADIENTS, current
-from .tensor import Node, Tensor, as_array, as_leaf, can_be_array, describe, is_array, new_tensor, stay, tick, to_dense
+from .tensor import Node, Tensor, as_array, as_leaf, can_be_array, describe, is_array, new_tensor, tick, to_dense
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -346,7 +346,7 @@ def _setting(op: Op, name: str, value: Any) -> Any:
         raise TypeError(
             f"{op.name}: no gradient flows to {name}, but {describe(value)} requires one; detach() it first"
         )
-    return value._data
+    return value._array
 
 
 def _composed(op: Op, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -381,8 +381,6 @@ def _as_tensor(op: Op, x: Any, inputs: Sequence[Any]) -> Any:
 
 
 def _unknown(tensor: Tensor, name: str) -> Any:
-    if name in ("mask", "_mask"):  # numpy.ma asks for these, and takes the field `_data` as if it were its own
-        stay(tensor)
     raise AttributeError(f"'Tensor' object has no attribute {name!r}{written(name, REGISTRY)}", name=name, obj=tensor)
 
 
@@ -407,7 +405,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     for x in inputs:
         if isinstance(x, Tensor):
             node = x._node
-            values.append(x._data)
+            values.append(x._array)
             sources.append(node)
             if node is not None and node.requires_grad:
                 wanted |= bit

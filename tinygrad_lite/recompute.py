@@ -55,7 +55,7 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
         older = _older(together, start)
         run.sources = [node for node in older if node.requires_grad]
         tensors = [node.leaf() for node in older if node.leaf is not None]
-        run.leaves = [(tensor, tensor._data) for tensor in tensors if tensor is not None]
+        run.leaves = [(tensor, tensor._array) for tensor in tensors if tensor is not None]
         if not run.sources:
             return result
         node = Node()
@@ -64,7 +64,7 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
         node.sources = node.values = run.sources
         node.shape, node.dtype = together.shape, together.dtype
         node.serial = tick()
-        whole = new_tensor(together._data, node)
+        whole = new_tensor(together._array, node)
         made = iter([whole] if len(smooth) == 1 else _parted(whole, smooth))
         return rebuild(result, [next(made) if part.requires_grad else part for part in parts])  # type: ignore[no-any-return]
 
@@ -85,9 +85,9 @@ class _Run:
     def again(self) -> Any:
         rng = generator().bit_generator
         before, rng.state = rng.state, self.state
-        now = [tensor._data for tensor, _ in self.leaves]
+        now = [tensor._array for tensor, _ in self.leaves]
         for tensor, value in self.leaves:
-            tensor._data = value
+            tensor._array = value
         try:
             with recording(GRADIENTS):
                 return self.call()
@@ -95,12 +95,12 @@ class _Run:
             if before != self.state:  # not the first time
                 rng.state = before
             for (tensor, _), value in zip(self.leaves, now, strict=True):
-                tensor._data = value
+                tensor._array = value
 
     def value(self) -> Any:
         """Return the array of the result."""
         with recording(GRADIENTS):
-            return _joined([part for part in leaves(self.again()) if part.requires_grad])._data
+            return _joined([part for part in leaves(self.again()) if part.requires_grad])._array
 
     def pull(self, i: int, g: Any) -> Any:
         """Return the gradient with respect to source i; all of them are computed together, once for each g."""

@@ -80,10 +80,10 @@ class Tensor:
     Tensor([[2., 4.]], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "_data", "_node", "grad")
+    __slots__ = ("__weakref__", "_array", "_node", "grad")
     __pandas_priority__ = 5000  # above a frame's 4000: pandas leaves `series * t` to the tensor
 
-    _data: Any
+    _array: Any
     _node: Node | None
     grad: Tensor | None
 
@@ -96,7 +96,7 @@ class Tensor:
                 f"a tensor that requires a gradient must be of a float dtype, but {name or 'this one'} is {array.dtype} "
                 f"{shape_text(array.shape)}; convert it first, e.g. dtype=np.float32"
             )
-        self._data = array
+        self._array = array
         self.grad = None
         self._node = leaf_node(self, requires_grad, name)
 
@@ -105,22 +105,22 @@ class Tensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis, `()` for a scalar."""
-        return self._data.shape  # type: ignore[no-any-return]
+        return self._array.shape  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self._data.ndim  # type: ignore[no-any-return]
+        return self._array.ndim  # type: ignore[no-any-return]
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._data.size  # type: ignore[no-any-return]
+        return self._array.size  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy dtype of the elements."""
-        return self._data.dtype  # type: ignore[no-any-return]
+        return self._array.dtype  # type: ignore[no-any-return]
 
     @property
     def requires_grad(self) -> bool:
@@ -146,7 +146,7 @@ class Tensor:
         >>> Tensor([1.0, 2.0]).numpy()
         array([1., 2.], dtype=float32)
         """
-        view: np.ndarray[Any, Any] = self._data.view()
+        view: np.ndarray[Any, Any] = self._array.view()
         if isinstance(view, np.ndarray):
             view.flags.writeable = False
         return view
@@ -157,13 +157,13 @@ class Tensor:
         >>> Tensor([[3.0]]).item()
         3.0
         """
-        if self._data.size != 1:
-            raise ValueError(f"item() needs a tensor of one element, but {describe(self)} has {self._data.size}")
-        return self._data.item()
+        if self._array.size != 1:
+            raise ValueError(f"item() needs a tensor of one element, but {describe(self)} has {self._array.size}")
+        return self._array.item()
 
     def detach(self) -> Tensor:
         """Return the same value (shared, not copied) without its history."""
-        return new_tensor(self._data, None)
+        return new_tensor(self._array, None)
 
     def assign(self, value: Any) -> Tensor:
         """Replace the value of a leaf, e.g. of a parameter; shape and dtype stay.
@@ -180,10 +180,10 @@ class Tensor:
                 f"{describe(self)} was computed by {self._node.op.name}, and only a leaf has a value of its own; "
                 "detach() it first, or compute a new tensor"
             )
-        array = as_array(value, meets=self._data.dtype)
-        if array.shape != self._data.shape:
+        array = as_array(value, meets=self._array.dtype)
+        if array.shape != self._array.shape:
             raise ValueError(f"{describe(self)} cannot take a value of shape {shape_text(array.shape)}")
-        self._data = array.astype(self._data.dtype)  # a copy, always
+        self._array = array.astype(self._array.dtype)  # a copy, always
         return self
 
     # --- Python's protocols -----------------------------------------------------------------------------------------
@@ -195,25 +195,25 @@ class Tensor:
     def __reduce__(self) -> tuple[Any, ...]:
         if self._node is not None and self._node.op is not None:
             raise TypeError(f"{describe(self)} has a history, which cannot be copied or pickled; detach() it first")
-        return _leaf, (type(self), self._data.copy(), self.requires_grad, self.name, self.grad)
+        return _leaf, (type(self), self._array.copy(), self.requires_grad, self.name, self.grad)
 
     def __len__(self) -> int:
-        if not self._data.shape:
+        if not self._array.shape:
             raise TypeError("len() of a 0-d tensor, which is one number: item() gives it, numpy() its array")
-        return self._data.shape[0]  # type: ignore[no-any-return]
+        return self._array.shape[0]  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Tensor]:
-        if not self._data.shape:
+        if not self._array.shape:
             raise TypeError("a 0-d tensor cannot be iterated over; item() gives its number")
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        if self._data.size != 1:
+        if self._array.size != 1:
             raise ValueError(
-                f"the truth value of {describe(self)} is ambiguous: it has {self._data.size} elements; "
+                f"the truth value of {describe(self)} is ambiguous: it has {self._array.size} elements; "
                 "reduce it first, e.g. t.numpy().any() or .all()"
             )
-        return bool(self._data)
+        return bool(self._array)
 
     def __float__(self) -> float:
         stay(self)
@@ -223,9 +223,9 @@ class Tensor:
         return int(self.item())
 
     def __index__(self) -> int:
-        if self._data.dtype.kind not in "iu" or self._data.size != 1:
+        if self._array.dtype.kind not in "iu" or self._array.size != 1:
             raise TypeError(f"only an integer tensor of one element can be an index, not {describe(self)}")
-        return int(self._data.item())
+        return int(self._array.item())
 
     def __setitem__(self, index: object, value: object) -> None:
         raise TypeError(
@@ -237,8 +237,8 @@ class Tensor:
         return format(self.item(), spec) if spec else str(self)
 
     def __repr__(self) -> str:
-        body = np.array2string(np.asarray(self._data), prefix="Tensor(", separator=", ", threshold=200)
-        parts = [body, f"dtype={self._data.dtype}"]
+        body = np.array2string(np.asarray(self._array), prefix="Tensor(", separator=", ", threshold=200)
+        parts = [body, f"dtype={self._array.dtype}"]
         if self.requires_grad:
             assert self._node is not None
             parts.append("requires_grad=True" if self._node.op is None else f"op={self._node.op.name}")
@@ -280,7 +280,7 @@ class Tensor:
 def new_tensor(data: Any, node: Node | None) -> Tensor:
     """Make a tensor of an array and its history, with no copy and no check: the way ops make their results."""
     tensor = Tensor.__new__(Tensor)
-    tensor._data = data
+    tensor._array = data
     tensor._node = node
     tensor.grad = None
     return tensor
@@ -289,7 +289,7 @@ def new_tensor(data: Any, node: Node | None) -> Tensor:
 def _leaf(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Tensor | None) -> Tensor:
     """Make a leaf again that was copied or pickled."""
     tensor = kind.__new__(kind)
-    tensor._data = data
+    tensor._array = data
     tensor.grad = grad
     tensor._node = leaf_node(tensor, requires_grad, name)
     return tensor
@@ -299,8 +299,8 @@ def leaf_node(tensor: Tensor, requires_grad: bool, name: str | None) -> Node:
     """Make the node of a tensor that no op made."""
     node = Node()
     node.params = {}
-    node.shape = tensor._data.shape
-    node.dtype = tensor._data.dtype
+    node.shape = tensor._array.shape
+    node.dtype = tensor._array.dtype
     node.requires_grad = requires_grad
     node.serial = tick()
     node.name = name
@@ -353,7 +353,7 @@ def as_array(data: Any, dtype: Any = None, meets: Any = None) -> Any:
     Raises TypeError for what is not numeric.
     """
     if isinstance(data, Tensor):
-        data = data._data
+        data = data._array
     given, kind = data, type(data).__name__
     if is_array(data):
         if isinstance(data, np.ma.MaskedArray):
@@ -396,7 +396,7 @@ def _unwrapped(data: Any) -> Any:
         return [_unwrapped(item) for item in data]
     if isinstance(data, Tensor):
         stay(data)
-        return data._data
+        return data._array
     if is_array(data) or not can_be_array(data):
         return data
     try:

@@ -75,7 +75,7 @@ def saved_bytes(J: Tensor) -> int:
 
     assert J._node is not None
     nodes = history(J._node)
-    leaves = {id(node.leaf()._data) for node in nodes if node.leaf is not None and node.leaf() is not None}  # type: ignore[union-attr]
+    leaves = {id(node.leaf()._array) for node in nodes if node.leaf is not None and node.leaf() is not None}  # type: ignore[union-attr]
     for node in nodes:
         count([node.out, node.saved, *node.values])
     return sum(size for key, size in buffers.items() if key not in leaves)

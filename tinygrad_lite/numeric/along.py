@@ -108,7 +108,7 @@ def recorded(scalar: Callable[[Sequence[Tensor]], Tensor]) -> Callable[[Sequence
             xs = [Tensor(x, requires_grad=True) for x in arrays]
             y = scalar(xs)
         nodes = [] if y._node is None else history(y._node)
-        known = {x._node.serial: x._data for x in xs if x._node is not None}
+        known = {x._node.serial: x._array for x in xs if x._node is not None}
         margins: list[Margin] = []
         comparisons: list[Any] = []
         for n, node in enumerate(nodes):
@@ -159,7 +159,7 @@ def adjoints(point: Point) -> list[Any]:
     inner = [new_tensor(point.values[n], point.nodes[n]) for n in wanted]
     with np.errstate(all="ignore"):
         for n, g in zip(wanted, gradients(point.y, inner), strict=True):
-            found[n] = np.where(np.isfinite(g._data), g._data, 0.0)
+            found[n] = np.where(np.isfinite(g._array), g._array, 0.0)
     return found
 
 

@@ -50,7 +50,7 @@ class Subject:
         xs = [Tensor(x, requires_grad=True) for x in at]
         with recording(GRADIENTS), np.errstate(all="ignore"):
             y = total(self.outputs(xs), weights)
-            if self.given.changed() or not all(equal(x._data, x0) for x, x0 in zip(xs, at, strict=True)):
+            if self.given.changed() or not all(equal(x._array, x0) for x, x0 in zip(xs, at, strict=True)):
                 raise UnusableError("f changes its arguments")
             try:
                 found = [g.numpy() for g in gradients(y, xs)] if y.requires_grad else [np.zeros(x.shape) for x in xs]

@@ -80,7 +80,7 @@ def _with_gradient(parameters: Iterable[Tensor] | Tensor) -> list[tuple[Tensor, 
         if p.grad is not None and not fits(p):
             refuse_gradient(p, listed)
     once = {id(p): p for p in listed}  # else the norm would count a shared one twice
-    return [(p, p.grad._data) for p in once.values() if p.grad is not None]
+    return [(p, p.grad._array) for p in once.values() if p.grad is not None]
 
 
 def _sum_of_squares(g: Any) -> float:

@@ -62,11 +62,11 @@ class SGD(Optimizer):
         lr, multiply, subtract = self.lr, np.multiply, np.subtract
         for p in self.params:  # a loop of its own: at batch 1 every call counts
             if (grad := p.grad) is not None:
-                value, g = p._data, grad._data
+                value, g = p._array, grad._array
                 if g.dtype is not value.dtype:
                     g = g.astype(value.dtype)
                 change = multiply(g, lr)
-                p._data = subtract(value, change, change) if value.shape else np.asarray(value - change)
+                p._array = subtract(value, change, change) if value.shape else np.asarray(value - change)
 
     def change(self, g: Any, momentum_buffer: Any = None, step: Any = None) -> Any:  # noqa: D102
         if not self.momentum:

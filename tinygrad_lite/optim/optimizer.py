@@ -50,7 +50,7 @@ class Optimizer:
         names = [p.name or str(i) for i, p in enumerate(self.params)]
         unique = len(set(names)) == len(names)  # not so when two networks are trained together
         self.names = names if unique else [str(i) for i in range(len(names))]
-        self.state = {slot: [_start(slot, p._data) for p in self.params] for slot in self.slots}
+        self.state = {slot: [_start(slot, p._array) for p in self.params] for slot in self.slots}
 
     @property
     def lr(self) -> float:
@@ -79,7 +79,7 @@ class Optimizer:
         for i, p in enumerate(self.params):
             if p.grad is None:
                 continue
-            g, value = p.grad._data, p._data
+            g, value = p.grad._array, p._array
             if g.dtype is not value.dtype:
                 g = g.astype(value.dtype)
             if self.weight_decay and self.decoupled:
@@ -91,7 +91,7 @@ class Optimizer:
             if isinstance(change, np.generic):  # NumPy makes numbers of 0-d arrays
                 change = np.asarray(change)
             own = change.dtype == value.dtype  # a formula must not promote a float32 parameter
-            p._data = np.subtract(value, change, out=change if own else np.empty_like(value))
+            p._array = np.subtract(value, change, out=change if own else np.empty_like(value))
 
     def check_gradients(self) -> None:
         """Refuse gradients that no parameter can have, before anything changes."""
@@ -164,7 +164,7 @@ def number(name: str, value: float, below: float = math.inf) -> float:
 
 def fits(p: Tensor) -> bool:
     """Whether the gradient of a parameter can be its own: a user may have assigned anything."""
-    return isinstance(p.grad, Tensor) and p.grad._data.shape == p._data.shape
+    return isinstance(p.grad, Tensor) and p.grad._array.shape == p._array.shape
 
 
 def refuse_gradient(p: Tensor, among: Sequence[Tensor]) -> NoReturn:

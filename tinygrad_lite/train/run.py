@@ -100,7 +100,7 @@ class Run:
 
     def remember(self) -> None:
         """Keep the weights, which have just given a finite loss; a step replaces values, so this copies nothing."""
-        self.finite = [t._data for t in self.tensors]
+        self.finite = [t._array for t in self.tensors]
 
     def check(self, J: Tensor) -> None:
         """Refuse a loss of parameters that the optimiser does not have: they would stand still without a word.
@@ -133,7 +133,7 @@ class Run:
         self.whole = []  # in the middle of a step there is nothing to go on from
         self.opt.step()
         self.step += 1
-        self.whole = [t._data for t in self.tensors]
+        self.whole = [t._array for t in self.tensors]
 
     def where(self) -> str:
         """Say after which step the run stopped, and what is saved of it."""
