@@ -159,7 +159,13 @@ def test_the_right_ones_are_called_right(name: str) -> None:
     assert report.ok, str(report)
 
 
-@pytest.mark.parametrize(("name", "old", "new", "line", "reason", "fix"), MISTAKES)
+QUICK = {"loop"}  # the other networks take longer
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "line", "reason", "fix"),
+    [case if case[0] in QUICK else pytest.param(*case, marks=pytest.mark.slow) for case in MISTAKES],
+)
 def test_the_statement_is_named_and_repaired(name, old, new, line, reason, fix) -> None:
     backward, loss, shapes = NETWORKS[name]
     source = inspect.getsource(backward)
@@ -173,6 +179,7 @@ def test_the_statement_is_named_and_repaired(name, old, new, line, reason, fix) 
     assert found[0].fix == old if fix is None else fix in found[0].fix
 
 
+@pytest.mark.slow
 def test_the_answer_does_not_depend_on_the_time() -> None:
     backward, loss, shapes = NETWORKS["norm"]
     source = inspect.getsource(backward).replace("norm * s2", "s2")

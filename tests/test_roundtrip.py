@@ -55,7 +55,11 @@ def no_row_is_wrong(network: Network, format_: str, scale: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", sorted({*MODELS.glob("*.py")} - {MODELS / "handwritten.py"}), ids=lambda path: path.stem
+    "model",
+    [
+        pytest.param(path, marks=pytest.mark.slow if path.stem in ("char_transformer", "lenet") else (), id=path.stem)
+        for path in sorted({*MODELS.glob("*.py")} - {MODELS / "handwritten.py"})
+    ],
 )
 def test_nothing_of_a_model_beyond_the_notes_is_called_wrong(model: Path) -> None:
     """Convolutions and attention are not understood; what is assumed in their place makes no other line wrong."""

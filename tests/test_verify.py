@@ -492,6 +492,7 @@ def test_an_expression_that_is_returned_is_a_line() -> None:
     assert "return a dict" in report.formulas["dw"].reason
 
 
+@pytest.mark.slow
 def test_a_repair_holds_in_every_round_and_reads_no_results() -> None:
     def loss(X: Any, Y: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
         A1 = tl.tanh(X @ W1 + b1)

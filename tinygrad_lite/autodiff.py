@@ -334,7 +334,7 @@ def _start(y: Tensor, gradient: Any, create_graph: bool) -> tuple[Node, Any]:
     if node is None or not node.requires_grad:
         raise ValueError(
             f"{describe(y)} requires no gradient: it was computed from no tensor with requires_grad=True, "
-            "or under no_grad()"
+            "or under no_grad(), where w -= … makes another w, without a gradient: write w.assign(w - …) there"
         )
     if gradient is None:
         if y._array.size != 1:
