@@ -62,11 +62,13 @@ def op(*names):
 
 
 SAME = """abs acos acosh asin asinh atan atanh ceil cos cosh erf exp exp2 expm1 floor log log10 log1p log2 neg positive
-reciprocal rsqrt sigmoid sign sin sinh sqrt square tan tanh"""
+ravel reciprocal rsqrt sigmoid sign sin sinh sqrt square tan tanh trunc bitwise_not"""
 for name in SAME.split():
     op(name)(lambda x, name=name: getattr(tl, name)(x))
 op("sgn")(lambda x: tl.sign(x))
 op("special.ndtr")(lambda x: tl.normal_cdf(x))
+op("nan_to_num")(lambda x, nan=None, posinf=None, neginf=None: tl.nan_to_num(x, nan or 0.0, posinf, neginf))
+op("logical_not")(lambda x: np.logical_not(x))
 op("round")(lambda x, decimals=0: tl.round(x, decimals))
 for name in ("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid"):
     op(f"nn.functional.{name}")(lambda x, inplace=False, name=name: getattr(tl, name)(x))
@@ -96,8 +98,16 @@ op("__rmatmul__")(lambda a, b: b @ a)
 op("pow")(lambda a, b: tl.pow(a, b))
 wide = lambda a: tl.astype(a, np.float64) if isinstance(a, tl.Tensor) else a
 op("float_power")(lambda a, b: tl.pow(wide(a), wide(b)))
-for name in ["atan2", "logaddexp", "maximum", "minimum"]:
+TWO = """atan2 bitwise_and bitwise_or bitwise_xor copysign floor_divide fmax fmin hypot logaddexp maximum minimum
+remainder inner kron"""
+for name in TWO.split():
     op(name)(lambda a, b, name=name: getattr(tl, name)(a, b))
+for name in ("logical_and", "logical_or", "logical_xor"):
+    op(name)(lambda a, b, name=name: getattr(np, name)(a, b))
+op("__rmod__")(lambda a, b: b % a)
+op("__rand__")(lambda a, b: b & a)
+op("__ror__")(lambda a, b: b | a)
+op("__rxor__")(lambda a, b: b ^ a)
 op(("max", "binary"))(lambda a, b: tl.maximum(a, b))
 op(("min", "binary"))(lambda a, b: tl.minimum(a, b))
 for theirs, ours in {
@@ -113,8 +123,9 @@ for theirs, ours in {
 
 @op("div")
 def div(a, b, rounding_mode=None):
-    only(rounding_mode=(rounding_mode, None))
-    return tl.div(a, b)
+    if rounding_mode == "floor":
+        return tl.floor_divide(a, b)
+    return tl.div(a, b) if rounding_mode is None else tl.trunc(tl.div(a, b))
 
 
 op("where")(lambda x, condition, other: tl.where(condition, x, other))
@@ -241,7 +252,6 @@ op("mH")(lambda x: tl.swapaxes(x, -1, -2))
 op("reshape", "view", "view_copy")(lambda x, *shape: tl.reshape(x, tuple(map(int, flat(shape)))))
 op("reshape_as", "view_as")(lambda x, other: tl.reshape(x, other.shape))
 op("flatten")(lambda x, start_dim=0, end_dim=-1: tl.flatten(x, start_dim, end_dim))
-op("ravel")(lambda x: tl.flatten(x))
 op("squeeze", "squeeze_copy")(
     lambda x, dim=None: tl.squeeze(x, None if dim is None else dim if isinstance(dim, int) else tuple(dim))
 )
@@ -250,8 +260,10 @@ op("broadcast_to")(lambda x, *shape: tl.broadcast_to(x, flat(shape)))
 op("expand_as")(lambda x, other: tl.broadcast_to(x, other.shape))
 op("repeat", "tile")(lambda x, *reps: tl.tile(x, flat(reps)))
 op("flip")(lambda x, dims: tl.flip(x, tuple(dims)))
-op("fliplr")(lambda x: tl.flip(x, 1))
-op("flipud")(lambda x: tl.flip(x, 0))
+op("fliplr")(lambda x: np.fliplr(x))
+op("flipud")(lambda x: np.flipud(x))
+op("rot90")(lambda x, k=1, dims=(0, 1): np.rot90(x, k, dims))
+op("meshgrid")(lambda *xs, indexing="ij": np.meshgrid(*flat(xs), indexing=indexing))
 op("roll")(
     lambda x, shifts, dims=None: tl.roll(x, tuple(shifts) if isinstance(shifts, list | tuple) else shifts, axes(dims))
 )
@@ -312,7 +324,7 @@ op("dstack")(
         [x if x.ndim > 2 else tl.reshape(x, (*((1, -1) if x.ndim == 1 else x.shape), 1)) for x in xs], axis=2
     )
 )
-op("column_stack")(lambda xs: tl.concatenate([x if x.ndim > 1 else tl.reshape(x, (-1, 1)) for x in xs], axis=1))
+op("column_stack")(lambda xs: np.column_stack(list(xs)))
 
 
 def cuts(sizes):
@@ -347,8 +359,9 @@ def tensor_split(x, where, dim=0):
 op("hsplit")(lambda x, where: tensor_split(x, where, 0 if x.ndim == 1 else 1))
 op("vsplit")(lambda x, where: tensor_split(x, where, 0))
 op("dsplit")(lambda x, where: tensor_split(x, where, 2))
-for k in (1, 2, 3):
-    op(f"atleast_{k}d")(lambda *xs, k=k: getattr(np, f"atleast_{k}d")(*(flat(xs))))
+shape_by = lambda name, x: getattr(np, name)(np.empty(x.shape)).shape
+for name in ("atleast_1d", "atleast_2d", "atleast_3d"):
+    op(name)(lambda *xs, name=name: [tl.reshape(x, shape_by(name, x)) for x in flat(xs)])
 
 # --- linear algebra ---------------------------------------------------------------------------------------------------
 
@@ -357,33 +370,56 @@ for name in ("matmul", "mm", "bmm", "mv"):
 op("dot", "vdot")(lambda a, b: tl.dot(a, b))
 op("outer")(lambda a, b: tl.outer(a, b))
 op("einsum")(lambda xs, subscripts: tl.einsum(subscripts, *xs))
-op("inner")(
-    lambda a, b: (
-        a * b
-        if not a.ndim or not b.ndim
-        else tl.einsum("...i,i->..." if b.ndim == 1 else "i,...i->..." if a.ndim == 1 else "ai,bi->ab", a, b)
-    )
-)
 op("diagonal", "diagonal_copy")(lambda x, offset=0, dim1=0, dim2=1: tl.diagonal(x, offset, dim1, dim2))
 op("linalg.diagonal")(lambda x, offset=0, dim1=-2, dim2=-1: tl.diagonal(x, offset, dim1, dim2))
 op("trace")(lambda x: tl.trace(x))
 op("tril")(lambda x, diagonal=0: tl.tril(x, diagonal))
 op("triu")(lambda x, diagonal=0: tl.triu(x, diagonal))
 op("linalg.vecdot")(lambda a, b, dim=-1: (a * b).sum(axis=dim))
-op("tensordot")(lambda a, b, dims=2: np.tensordot(a, b, axes=dims))
-op("kron")(lambda a, b: np.kron(a, b))
+op("tensordot")(lambda a, b, dims=2: tl.tensordot(a, b, dims))
+op("diag")(lambda x, diagonal=0: tl.diag(x, diagonal))
+op("linalg.cross")(lambda a, b, dim=-1: tl.cross(a, b, dim))
+op("linalg.inv")(lambda x: tl.inv(x))
+op("linalg.det")(lambda x: tl.det(x))
+op("linalg.slogdet")(lambda x: (with_no_slope(tl.slogdet(x).sign, x), tl.logabsdet(x)))
+op("logdet")(lambda x: tl.where(tl.det(x) < 0, np.nan, tl.logabsdet(x)))
 
 
-@op("diag")
-def diag(x, diagonal=0):
-    only(vector=(x.ndim, 2))
-    return tl.diagonal(x, diagonal)
+def with_no_slope(constant, x):
+    """PyTorch records a gradient that is 0 everywhere, where nothing is recorded here."""
+    return tl.where(np.zeros(constant.shape, bool), x.sum(axis=(-2, -1)), constant)
+
+
+@op("cross")
+def cross(a, b, dim=None):
+    first = next(i for i, n in enumerate(np.broadcast_shapes(a.shape, b.shape)) if n == 3)
+    return tl.cross(a, b, first if dim is None else dim)
+
+
+@op("diff")
+def diff(x, n=1, dim=-1, prepend=None, append=None):
+    if n == 0:
+        return x
+    return tl.diff(tl.concatenate([part for part in (prepend, x, append) if part is not None], axis=dim), n, dim)
+
+
+@op("cholesky", "linalg.cholesky")
+def cholesky(x, upper=False):
+    factor = tl.cholesky(x)
+    return tl.swapaxes(factor, -1, -2) if upper else factor
+
+
+@op("linalg.solve")
+def solve(a, b, left=True):
+    turned = lambda x: x if left else tl.swapaxes(x, -1, -2)
+    if b.ndim == 1 or b.shape != a.shape[:-1]:
+        return tl.solve(a, b) if b.ndim == 1 else turned(tl.solve(turned(a), turned(b)))
+    return tl.squeeze(tl.solve(a, tl.expand_dims(b, -1)), -1)  # a batch of vectors
 
 
 op("addmm", "addmv", "baddbmm")(lambda c, a, b, beta=1, alpha=1: beta * c + alpha * (a @ b))
 op("addbmm")(lambda c, a, b, beta=1, alpha=1: beta * c + alpha * (a @ b).sum(axis=0))
 op("addr")(lambda c, a, b, beta=1, alpha=1: beta * c + alpha * tl.outer(a, b))
-op("hypot")(lambda a, b: tl.norm(tl.stack(broadcast_tensors(a, b)), axis=0))
 op("nn.functional.linear")(lambda x, w, b=None: x @ w.T if b is None else x @ w.T + b)
 
 # --- reductions -------------------------------------------------------------------------------------------------------

@@ -36,6 +36,13 @@ def second(said: Verdict) -> bool:
     return bool(said.parts) and all(part.startswith("second") for part in said.parts)
 
 
+def tie(said: Verdict) -> bool:
+    """Where the operands are equal somewhere, or both are NaN, and nothing but derivatives differs."""
+    a, b = (x.detach() for x in said.case.args)
+    equal = (a == b) | (a.isnan() & b.isnan())
+    return bool(equal.any()) and not any(part.startswith(("value", "shape", "dtype")) for part in said.parts)
+
+
 def dtypes(said: Verdict) -> bool:
     """Where nothing but the dtype differs."""
     return bool(said.parts) and all(part.startswith("dtype") for part in said.parts)
@@ -51,11 +58,14 @@ def error(said: Verdict) -> bool:
     return said.phase == "errors"
 
 
+MATRICES = "linalg.inv linalg.solve linalg.det linalg.slogdet logdet cholesky linalg.cholesky"
 NORMS = "norm linalg.norm linalg.vector_norm linalg.matrix_norm"
 F = "nn.functional."
 TAKEN = """roll trace t t_copy diagonal mean clamp_max clamp_min atan2 logaddexp max maximum min minimum eq ge gt le lt ne
 pow float_power __radd__ __rdiv__ __rmul__ __rsub__ __rpow__ rsub isclose native_layer_norm nn.functional.embedding
-nn.functional.conv1d nn.functional.conv2d nn.functional.max_pool1d narrow hsplit vsplit dsplit masked_fill"""
+nn.functional.conv1d nn.functional.conv2d nn.functional.max_pool1d narrow hsplit vsplit dsplit masked_fill
+copysign fmax fmin hypot remainder __rmod__ linalg.cross logical_and logical_or logical_xor bitwise_and bitwise_or
+bitwise_xor __rand__ __ror__ __rxor__"""
 
 ALLOWED = [
     Allowed("what PyTorch refuses and NumPy takes", TAKEN, error),
@@ -71,6 +81,14 @@ ALLOWED = [
     Allowed("`atan2`", "atan2 hypot", near("inf", "huge", "tiny", "denormal", "0")),
     Allowed("`logaddexp`, `logsumexp`", "logaddexp logsumexp", near("inf")),
     Allowed("`logaddexp` where", "logaddexp", second),
+    Allowed("`copysign`", "copysign", lambda said: second(said) or near("inf")(said)),
+    Allowed("`fmax`, `fmin`", "fmax fmin", tie),
+    Allowed("`remainder` by", "remainder __rmod__", lambda said: near("denormal")(said) and said.parts == ["value"]),
+    Allowed("`cross` where", "cross linalg.cross", lambda said: near("huge")(said) and said.parts == ["value"]),
+    Allowed("`cholesky` |", "cholesky linalg.cholesky", lambda said: bool(said.case.put)),
+    Allowed("`inv`, `solve`, `cholesky`, `logabsdet`", MATRICES, refused("Singular matrix")),
+    Allowed("`inv`, `solve`, `det`", MATRICES, near("inf", "nan", "denormal", "huge", "tiny")),
+    Allowed("`tensordot`", "tensordot", refused("(1, 1, 1)", "must have the same sizes")),
     Allowed("`norm` | neither", NORMS + " hypot", near("huge", "tiny", "denormal")),
     Allowed("`norm` | neither", NORMS, lambda said: second(said) or only("0")(said)),
     Allowed("`norm` | vector norms", NORMS, lambda said: any(0 in getattr(x, "shape", ()) for x in said.case.args)),

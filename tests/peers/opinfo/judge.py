@@ -202,6 +202,8 @@ def here(f: Any, case: Case, second: bool, numbers: list[int]) -> Outputs:
                 else [tl.Tensor(np.zeros_like(x.numpy())) for x in leaves + ws]
             )
             result.second = [np.array(g.numpy()) for g in two]
+    except np.linalg.LinAlgError:  # a matrix that has a determinant, and no inverse
+        raise
     except CLEAN as error:
         raise RuntimeError(f"in the backward pass: {type(error).__name__}: {error}") from error
     return result

@@ -1,7 +1,8 @@
 """The samples of the database, and what is made of them: other memory layouts, special values, odd shapes, errors.
 
 Phases
-  samples   the database's `reference_inputs` (its `sample_inputs` are among them), float64, to second derivatives
+  samples   the database's `reference_inputs` (its `sample_inputs` are among them), float64, to second derivatives;
+            int64 where an op takes no floats
   float32   the same in float32, to first derivatives
   layouts   samples that lie otherwise in memory: reversed, every second element, Fortran order
   special   samples with ±∞, NaN, ±0, denormals and huge numbers at some places
@@ -158,10 +159,11 @@ def odd_shapes(info: Any) -> Iterator[Case]:
 
 def cases(info: Any) -> dict[str, Callable[[], list[Case]]]:
     """Return what makes the cases of each phase."""
-    small = lambda: [c for c in from_database(info, torch.float64, "sample") if size(c) < 5000]
+    dtype = torch.float64 if torch.float64 in info.dtypes else torch.int64
+    small = lambda: [c for c in from_database(info, dtype, "sample") if size(c) < 5000]
     few = lambda: (lambda found: found[:: max(1, len(found) // 60)])(small())
     phases: dict[str, Callable[[], list[Case]]] = {
-        "samples": lambda: from_database(info, torch.float64, "reference"),
+        "samples": lambda: from_database(info, dtype, "reference"),
         "float32": lambda: from_database(info, torch.float32, "reference") if torch.float32 in info.dtypes else [],
     }
     if info.supports_autograd:
