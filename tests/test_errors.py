@@ -87,7 +87,7 @@ PROVOKE: dict[str, Cause] = {
     "a folder instead of a file": (lambda: Path("folder.py").mkdir(), ["draw", "folder.py"]),
     "a pipe instead of a file": (lambda: os.mkfifo("pipe.py"), ["draw", "pipe.py"]),
     "a syntax error": (lambda: file("class Net(:"), DRAW),
-    "an expression nested too deeply": (lambda: file("N = 1" + " + 1" * 5000), DRAW),
+    "an expression nested too deeply": (lambda: file("N = 1" + " + 1" * 50_000), DRAW),
     "a file without a model": (lambda: file("x = 1"), DRAW),
     "several models in a file": (
         lambda: file("from tinygrad_lite import nn\nclass A(nn.Module): pass\nclass B(nn.Module): pass\n"),
