@@ -450,6 +450,7 @@ def test_a_full_disk_costs_no_more_than_the_steps_since_the_last_save(
 ) -> None:
     whole = train(new_net(), DATA, steps=9, optimizer="adam", out=here / "whole")
     monkeypatch.setattr(policy, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(policy, "SAVE_PART", 10**9)
     monkeypatch.setattr(policy, "SAVE_COST", 0)
 
     def full(_file: int) -> None:

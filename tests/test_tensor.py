@@ -579,3 +579,17 @@ def test_no_gradient_is_recorded_under_no_grad() -> None:
 
 def test_helpers_describe_shapes() -> None:
     assert [tensor.shape_text(s) for s in ((), (3,), (2, 3), (0, 1, 2))] == ["scalar", "(3,)", "2×3", "0×1×2"]
+
+
+def test_what_pytorch_would_do_is_refused_with_the_way_out() -> None:
+    t = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match=r"nothing can be deleted from it; pick what stays"):
+        del t[0]
+    with pytest.raises(ValueError, match="stack\\(no arrays, axis=0\\)"):
+        tl.stack([])
+    with pytest.raises(AttributeError, match="'Linear' object has no attribute 'cuda'; write x, as it is"):
+        tl.nn.Linear(1, 1).cuda()
+    with pytest.raises(ValueError, match=r"write w\.assign\(w - …\)"):
+        with tl.no_grad():
+            t -= 1
+        (t * t).sum().backward()

@@ -245,6 +245,7 @@ def test_it_trains_in_a_thread() -> None:
 
 def test_a_long_run_saves_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(policy, "SAVE_PART", 10**9)
     monkeypatch.setattr(policy, "SAVE_COST", 0)
     saved: list[int] = []
 

@@ -12,7 +12,7 @@ from .tensor import Tensor, describe
 
 def explain(op: Any, inputs: Sequence[Any], params: dict[str, Any], error: Exception) -> str:
     """Turn NumPy's message into one that names the operands, their shapes and the way out."""
-    given = ", ".join(describe(x) for x in inputs)
+    given = ", ".join(describe(x) for x in inputs) or "no arrays"
     shapes = [np.shape(x._array if isinstance(x, Tensor) else x) for x in inputs]
     if op.name == "matmul" and all(shapes):
         a, b = shapes

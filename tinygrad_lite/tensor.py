@@ -233,6 +233,12 @@ class Tensor:
             "Build a new one with where(mask, a, b) or concatenate, or replace a leaf's value with t.assign(array)"
         )
 
+    def __delitem__(self, index: object) -> None:
+        raise TypeError(
+            "a tensor does not change, so nothing can be deleted from it; pick what stays, as in t[1:], or join the parts "
+            "with concatenate"
+        )
+
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
 

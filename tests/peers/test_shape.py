@@ -113,6 +113,8 @@ def test_every_kind_of_index(seed: int) -> None:
         parts[i] = slice(None)  # two masks fit only if they pick equally many
     if masks:
         parts = [slice(None) if isinstance(p, np.ndarray) and p.dtype != bool else p for p in parts]
+    if any(isinstance(part, np.ndarray) for part in parts):  # beside an array a number is one too: NumPy, not PyTorch
+        parts = [slice(part, part + 1 or None) if isinstance(part, int | np.integer) else part for part in parts]
     if rng.random() < 0.3:
         parts.append(...)
     index = tuple(parts)

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from reprlib import recursive_repr
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from ..messages import written
 from ..tensor import Tensor, as_array, describe, leaf_node, shape_text
 from .state import read_state, write_state
 from .summary import table
@@ -75,6 +76,12 @@ class Module:
     """
 
     training: bool = True
+
+    if not TYPE_CHECKING:  # or a checker would believe in every name
+
+        def __getattr__(self, name: str) -> Any:
+            what = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(what + written(name, ()), name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if callable(vars(Module).get(name)):
