@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,13 +66,29 @@ def check(text: str, model: Any = None) -> NotesReport:
         raise NotesError(
             "there is no equation in the notes; write them as W = …, in $…$, $$…$$, or on lines of their own"
         )
-    derived = None if model is None else _derived(model)
-    whole = _Checked.of(items, text, derived)
-    parts = [_Checked.of(part, text, derived) for part in networks_of(items)] if whole.wrong and not derived else []
-    best = parts if sum(part.wrong for part in parts) < whole.wrong and len(parts) > 1 else [whole]
-    rows = [row for part in best for row in part.rows]
-    notes = [f"{_from(part) * (len(best) > 1)}{line}" for part in best for line in part.notes]
-    return NotesReport(rows, notes, text, judged=sum(part.judged for part in best))
+    page = Page(items, text, None if model is None else _derived(model))
+    with np.errstate(all="ignore"):
+        networks = _networks(page)
+        checked = [_Checked.of(part, judge, 1 / len(networks)) for part, judge in networks]
+    rows = [row for part in checked for row in part.rows]
+    notes = [f"{_from(part) * (len(checked) > 1)}{line}" for part in checked for line in part.notes]
+    return NotesReport(rows, notes, text, judged=sum(part.judged for part in checked))
+
+
+def _networks(page: Page) -> list[tuple[Page, Judge | None]]:
+    """Return a page held against its network, or its parts against one each, where fewer of their equations are wrong."""
+    whole = judged(page) if page.equations else None
+    if whole is None or page.model is not None or not _wrong(whole):
+        return [(page, whole)]
+    parts = [Page(items, page.text) for items in networks_of(page.items)]
+    held = [(part, judged(part) if part.equations else None) for part in parts] if len(parts) > 1 else []
+    wrong = sum(_wrong(judge) for _, judge in held if judge is not None)
+    return held if held and wrong < _wrong(whole) else [(page, whole)]
+
+
+def _wrong(judge: Judge) -> int:
+    """Return how many equations and stated sizes are wrong."""
+    return judge.wrong + sum(verdict.verdict == WRONG for *_, verdict in Sizes(judge.page, judge).verdicts())
 
 
 class _Checked(NamedTuple):
@@ -83,19 +98,16 @@ class _Checked(NamedTuple):
     notes: list[str]
     judged: int  # how many equations are right or wrong
 
-    @property
-    def wrong(self) -> int:
-        """How many equations are wrong."""
-        return sum(row.verdict == WRONG for row in self.rows)
-
     @classmethod
-    def of(cls, items: Sequence[Item], text: str, model: Equations | None) -> _Checked:
-        """Check equations; each has a row, in their order, and so have sizes that do not fit."""
-        page = Page(items, text, model)
-        with np.errstate(all="ignore"):
-            judge = judged(page) if page.equations else None
-            found = verdicts(judge.page, judge) if judge is not None else {}
-        page = page if judge is None else judge.page
+    def of(cls, page: Page, judge: Judge | None, share: float) -> _Checked:
+        """Check equations; each has a row, in their order, and so have sizes that do not fit.
+
+        `share` is the part of the page's repairs that may be tried for them.
+        """
+        if judge is not None:
+            page, judge.share = judge.page, share
+        found = verdicts(page, judge) if judge is not None else {}
+        items = page.items
         sizes = Sizes(page, judge)
         fitting = sizes.fitting()
         rows: list[tuple[int, int, Row]] = []

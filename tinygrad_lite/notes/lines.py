@@ -63,11 +63,17 @@ class Judge:
         self.page, self.network, self.sample, self.m = page, base.network, base, base.m
         self.scale = Scale.SAMPLE
         self.turned = False  # whether w_jk is the entry of row k
+        self.share = 1.0  # of the repairs that may be tried for a page
         self.lines: list[Line] = []
         self.values: dict[str, Any] = {}
         self.helpers: dict[str, Expression] = {}  # names of the page's own, such as E = A2 − Y
         self.own: list[Statement] = []  # the equations of these
         self.one: Judge | None = None  # the same page with a single sample, where some lines are read so
+
+    @property
+    def wrong(self) -> int:
+        """How many equations are wrong."""
+        return len({line.equation for line in self.lines if not line.fits})
 
     @property
     def scope(self) -> Scope:
@@ -85,11 +91,11 @@ class Judge:
             found.append((sum(not line.fits for line in self.lines), state))
         self.scale, self.turned, self.lines, self.values, self.helpers = min(found, key=lambda f: f[0])[1]
         network = self.network
-        wrong = {line.equation for line in self.lines if not line.fits}
+        wrong = self.wrong
         lost = {s.target for _, s in self.page.equations if self._lost(s)}
         lost |= {n for n in network.axes if split(n)[1] in ("Z", "A") and n not in network.definitions}
         other = bool(self.page.losses) and network.cost_name in LOSSES  # than that of the page
-        return len(wrong) + len(lost) + other, network.odd + (0.5 if other else self._odd_loss())
+        return wrong + len(lost) + other, network.odd + (0.5 if other else self._odd_loss())
 
     def _lost(self, s: Statement) -> bool:
         """Whether an equation is of a tensor that layers have, but this network has not."""
@@ -321,7 +327,9 @@ class Judge:
                 line.right = (line.fits or line.meant != "") and all(self._holds(line, case) for case in held)
         wrong = [line for line in seen.values() if not line.right and not line.ambiguous]
         for line in wrong:
-            problem = replace(self._problem(line, cases[:DIAGNOSED]), allowance=Allowance(PAGE / len(wrong)))
+            problem = replace(
+                self._problem(line, cases[:DIAGNOSED]), allowance=Allowance(self.share * PAGE / len(wrong))
+            )
             found = diagnose(problem)
             line.found_wrong = replace(found, reason=_with_sizes(found.reason, problem.examples))
         for line in self.lines:
