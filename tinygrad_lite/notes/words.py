@@ -223,6 +223,8 @@ def _of_update(s: Statement, page: Page, judge: Judge) -> Verdict:
     """Judge W := W − α dW with other numbers for every name; one without a layer stands for that of every layer."""
     if s.target in judge.network.axes:
         return _of_step(s, page, judge)
+    if s.target == RATE:
+        return Verdict(DEFINITION, "the learning rate")
     alike = [n for n in judge.network.axes if split(n)[1] == split(s.target)[1]]
     if s.target in ("theta", "P"):  # all parameters
         alike = [n for n in judge.network.axes if n not in (DATA, LABELS)]
