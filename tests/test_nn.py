@@ -857,3 +857,10 @@ def test_a_name_that_promises_another_format_is_refused(name: str, tmp_path: Pat
         nn.Linear(1, 1).save(tmp_path / name)
     assert not list(tmp_path.iterdir())
     nn.Linear(1, 1).save(tmp_path / "net")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_weights_that_are_a_pipe_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "net.safetensors")  # nobody writes into it: to open it would wait for ever
+    with pytest.raises(ValueError, match="a pipe or a device, not a file"):
+        nn.Linear(1, 1).load(tmp_path / "net.safetensors")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..files import replace_file
+from ..files import check_file, replace_file
 
 Array = np.ndarray[Any, Any]
 META, SUM = "tinygrad_lite", "sha256"
@@ -46,8 +45,8 @@ def read_state(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        with path.open("rb") as file:
-            content = file.read(os.fstat(file.fileno()).st_size)  # a device has no end, and no size
+        check_file(path)  # a pipe or a device has no end
+        content = path.read_bytes()
         arrays = load(content)
         metadata = json.loads(content[8 : _header_end(content)]).get("__metadata__", {})
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
