@@ -551,9 +551,9 @@ def test_small_products_get_one_thread() -> None:
         return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
     with threadpool_limits(2, "blas"):
-        with blas_threads(TwoLayer(), 60_000):
+        with blas_threads(TwoLayer(), 1_500):
             assert threads() == {1}
-        with blas_threads(TwoLayer(hidden=100), 60_000):  # 4.7 thousand million multiplications
+        with blas_threads(TwoLayer(), 60_000):  # 470 million multiplications
             assert threads() == {2}
         seen = []
         train(new_net(), DATA, steps=1, report=lambda *_: seen.append(threads()))

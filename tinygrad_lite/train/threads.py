@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from ..nn import Module
 
-WORTH = 1 << 30  # multiplications in a product from which more than one thread pays; docs/benchmarks.md
+WORTH = 1 << 28  # multiplications in a product from which more than one thread pays; docs/benchmarks.md
 
 
 def blas_threads(net: Module, columns: int) -> AbstractContextManager[Any]:
