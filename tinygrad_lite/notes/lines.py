@@ -28,7 +28,7 @@ from .reading import EITHER, Scope, Sum, read
 from .statement import Item, Statement
 
 DIAGNOSED = 8  # cases that a repair must be right in
-PAGE = 170_000  # nodes of trees that may be tried for the repairs of a page: it takes no second
+PAGE = 120_000  # nodes of trees that may be tried for the repairs of a page: it takes no second
 
 
 @dataclass(eq=False)
