@@ -164,6 +164,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "list of modules": (lambda: tl.nn.ModuleList, AttributeError, r"write \[nn.Linear"),
     "in place": (lambda: Tensor([1.0]).relu_(), AttributeError, r"no op changes a tensor in place: write x = x\.relu"),
     "dim": (lambda: Tensor([1.0]).sum(dim=0), TypeError, "'dim'; write axis="),
+    "retain_graph": (
+        lambda: (Tensor([1.0], requires_grad=True) * 2).backward(retain_graph=True),  # type: ignore[call-arg]
+        TypeError,
+        "leave it out: what was recorded",
+    ),
+    "strict": (lambda: tl.nn.ReLU().load_state_dict({}, strict=False), TypeError, "leave it out, and load"),  # type: ignore[call-arg]
+    "set_to_none": (lambda: tl.nn.ReLU().zero_grad(set_to_none=True), TypeError, "leave it out"),  # type: ignore[call-arg]
     "new attribute": (lambda: setattr(Tensor([1.0]), "foo", 1), AttributeError, "foo"),
     "invert": (lambda: ~Tensor([1.0]), TypeError, "~"),
     "shift": (lambda: Tensor([1.0]) << 2, TypeError, "<<"),
@@ -174,6 +181,23 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 def test_what_a_tensor_is_not_is_refused(attempt: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         attempt()
+
+
+def test_the_gradient_of_what_is_no_leaf_is_none_and_says_so() -> None:
+    leaf = Tensor([1.0], requires_grad=True)
+    scaled = 0.01 * leaf
+    scaled.sum().backward()
+    with pytest.warns(UserWarning, match=r"computed by mul, so its \.grad is None.*make the leaf last"):
+        assert scaled.grad is None
+    assert leaf.grad is not None
+    assert Tensor([1.0]).grad is None, "without a warning"
+    assert (2 * Tensor([1.0])).grad is None, "without a warning: no gradient could come"
+
+
+def test_a_type_error_from_within_gets_no_hint() -> None:
+    with pytest.raises(TypeError) as caught:
+        (Tensor([1.0], requires_grad=True) * 2).backward([object()])
+    assert "leave it out" not in str(caught.value)
 
 
 def advised(text: str) -> str:
@@ -193,6 +217,7 @@ def test_what_others_call_otherwise_runs_and_keeps_the_gradient_or_says_that_it_
     leaf = Tensor(np.ones((2, 2)), requires_grad=True)
     x = leaf * leaf
     known = {"tl": tl, "nn": tl.nn, "x": x, "y": 3 * x, "J": x.sum(), "np": np, "rng": np.random.default_rng(0)}
+    known |= {"opt": tl.optim.SGD([leaf], lr=0.1)}
     known |= {"shape": (2, 2), "axis": 0, "mask": x > 5, "indices": [0], "labels": [0, 1], "array": [1.0]}
     with pytest.raises(AttributeError, match="; write " + re.escape(SPELLINGS[name])):
         getattr(x, name)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .messages import argument_explained
 from .op import Op, unbroadcast
 from .ops.elementwise import astype, positive
 from .ops.shape import reshape, stack
@@ -50,6 +51,7 @@ def gradients(y: Tensor, xs: Sequence[Tensor], gradient: Any = None, create_grap
     return [_gradient_of(node, reached[node.serial][1] if node.serial in reached else None) for node in nodes]
 
 
+@argument_explained
 def backward(y: Tensor, gradient: Any = None) -> None:
     """Add ∂y/∂x to `x.grad` of every leaf x that y was computed from (leaves: made with requires_grad=True).
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -72,8 +73,51 @@ SPELLINGS = {
     "ModuleDict": '{"full": nn.Linear(2, 3)}: a dict of modules, as it is',
     "CrossEntropyLoss": "tl.cross_entropy(x, labels): losses are functions",
     **dict.fromkeys(("MSELoss", "L1Loss", "NLLLoss", "HuberLoss"), "tl.mse(x, y), and so on: losses are functions"),
+    "param_groups": "opt.lr: an optimiser has one group of parameters; make one more for parameters with another rate",
 }
-ARGUMENTS = {"dim": "axis", "dims": "axes", "keepdim": "keepdims"}
+ARGUMENTS = {
+    "dim": "write axis=",
+    "dims": "write axes=",
+    "keepdim": "write keepdims=",
+    "retain_graph": "leave it out: what was recorded can be differentiated again",
+    "create_graph": "write tl.gradients(J, [x], create_graph=True)",
+    "set_to_none": "leave it out: a gradient that is forgotten is None",
+    "strict": "leave it out, and load {**net.state_dict(), **state}, less the names that net has not",
+}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def argument_explained(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a method: where an argument of another library's is refused, the error says what to write instead."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            inner = error.__traceback__ and error.__traceback__.tb_next
+            if inner is None and (hint := argument(kwargs)):  # refused at the door, not within
+                raise TypeError(f"{error}{hint}") from None
+            raise
+
+    return call
+
+
+def argument(names: Iterable[str]) -> str:
+    """Say how the first of these arguments that another library takes is written here; nothing where none is known.
+
+    >>> argument(["x", "dim"])
+    '; write axis='
+    """
+    return next((f"; {ARGUMENTS[name]}" for name in names if name in ARGUMENTS), "")
+
+
+def no_attribute(owner: object, name: str, ops: Any = ()) -> AttributeError:
+    """Return the error of an attribute that an object lacks, with how another library's is written here."""
+    what = f"{type(owner).__name__!r} object has no attribute {name!r}"
+    return AttributeError(what + written(name, ops), name=name, obj=owner)
 
 
 def written(name: str, ops: Any) -> str:

@@ -16,6 +16,7 @@ shape and dtype is passed.  A rule of None means a derivative that is zero where
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial, update_wrapper, wraps
@@ -25,7 +26,7 @@ from typing import Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
 import numpy as np
 from numpy import ndarray
 
-from .messages import ARGUMENTS, explain, written
+from .messages import argument, explain, no_attribute
 from .recording import ARRAYS, EVERYTHING, GRADIENTS, current
 from .tensor import Node, Tensor, as_array, as_leaf, can_be_array, describe, is_array, new_tensor, tick, to_dense
 
@@ -381,7 +382,15 @@ def _as_tensor(op: Op, x: Any, inputs: Sequence[Any]) -> Any:
 
 
 def _unknown(tensor: Tensor, name: str) -> Any:
-    raise AttributeError(f"'Tensor' object has no attribute {name!r}{written(name, REGISTRY)}", name=name, obj=tensor)
+    if name != "grad":
+        raise no_attribute(tensor, name, REGISTRY)
+    if tensor.requires_grad and (node := tensor._node):
+        warnings.warn(
+            f"{describe(tensor)} was computed by {node.op.name}, so its .grad is None: gradients gather in leaves; "
+            "make the leaf last, as in W = Tensor(0.01 * array, requires_grad=True), or ask for tl.gradients(J, [W])",
+            stacklevel=2,
+        )
+    return None
 
 
 setattr(Tensor, "__getattr__", _unknown)  # noqa: B010
@@ -392,8 +401,7 @@ def _bound(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any
     try:
         return op.signature.bind(*args, **kwargs).arguments
     except TypeError as error:
-        ours = next((f"; write {ARGUMENTS[name]}=" for name in kwargs if name in ARGUMENTS), "")
-        raise TypeError(f"{op.name}({', '.join(op.signature.parameters)}): {error}{ours}") from None
+        raise TypeError(f"{op.name}({', '.join(op.signature.parameters)}): {error}{argument(kwargs)}") from None
 
 
 def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:

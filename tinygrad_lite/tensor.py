@@ -288,7 +288,6 @@ def new_tensor(data: Any, node: Node | None) -> Tensor:
     tensor = Tensor.__new__(Tensor)
     tensor._array = data
     tensor._node = node
-    tensor.grad = None
     return tensor
 
 

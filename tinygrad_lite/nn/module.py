@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..messages import written
+from ..messages import argument_explained, no_attribute
 from ..tensor import Tensor, as_array, describe, leaf_node, shape_text
 from .state import read_state, write_state
 from .summary import table
@@ -80,8 +80,7 @@ class Module:
     if not TYPE_CHECKING:  # or a checker would believe in every name
 
         def __getattr__(self, name: str) -> Any:
-            what = f"{type(self).__name__!r} object has no attribute {name!r}"
-            raise AttributeError(what + written(name, ()), name=name, obj=self)
+            raise no_attribute(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if callable(vars(Module).get(name)):
@@ -167,6 +166,7 @@ class Module:
         """End training mode: dropout keeps everything, batch normalisation uses its running statistics."""
         return self.train(False)
 
+    @argument_explained
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters():
@@ -194,6 +194,7 @@ class Module:
         """
         return {name: part.numpy().copy() for name, part in self._named_state().items()}
 
+    @argument_explained
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Assign saved values to the parameters and buffers; nothing is changed unless every name and shape fits.
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
+from ..messages import argument_explained, no_attribute
 from ..tensor import Tensor, as_array, describe, shape_text
 
 
@@ -64,6 +65,12 @@ class Optimizer:
         except ValueError:
             raise ValueError(f"the learning rate lr must be a positive number, not {lr!r}") from None
 
+    if not TYPE_CHECKING:  # or a checker would believe in every name
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name)
+
+    @argument_explained
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters, so that the next `backward()` starts from nothing."""
         for p in self.params:
