@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from math import ceil, isfinite
 from pathlib import Path
@@ -241,6 +241,41 @@ def test_it_trains_in_a_thread() -> None:
     thread.start()
     thread.join()
     assert found[0]["steps"] == 3
+
+
+def curves(seeds: Sequence[int], in_step: bool) -> list[dict[str, Any]]:
+    """Train a network with dropout from each seed: one after the other, or in threads that meet before every dropout."""
+    barrier = threading.Barrier(len(seeds), timeout=60)
+
+    class Meeting(Failing):
+        def forward(self, X: Any) -> Any:
+            if in_step and self.training:
+                barrier.wait()
+            return super().forward(X)
+
+    found: list[dict[str, Any]] = [{} for _ in seeds]
+
+    def work(i: int, seed: int) -> None:
+        net = Meeting()
+        found[i] = train(net, DATA, steps=12, seed=seed)
+        found[i]["weights"] = {name: array.tobytes() for name, array in net.state_dict().items()}
+
+    threads = [threading.Thread(target=work, args=pair) for pair in enumerate(seeds)]
+    for thread in threads:
+        thread.start()
+        if not in_step:
+            thread.join()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def test_trainings_in_threads_are_bit_for_bit_those_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = curves([1, 2, 3], in_step=False)
+    assert len({str(one["weights"]) for one in alone}) == 3
+    assert curves([1, 2, 3], in_step=True) == alone
+    monkeypatch.setattr(random, "thread", type("OneForAll", (), {})())
+    assert curves([1, 2, 3], in_step=True) != alone, "the mutant: one generator for all threads"
 
 
 def test_a_long_run_saves_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
