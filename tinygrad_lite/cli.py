@@ -359,14 +359,17 @@ def derive(model: Path, format_: str, scale: Any, explain: bool) -> None:
 @click.option("-o", "--output", type=NAME, help="Write the notes with the verdicts, .md or .html.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of the equations as JSON.")
 def check_notes(notes: Path, model: Path | None, output: Path | None, as_json: bool) -> None:
-    """Check the handwritten equations in NOTES, Markdown with LaTeX or plain text, each against autodiff.
+    """Check the handwritten equations in NOTES, each against autodiff.
+
+    NOTES is a file of Markdown, plain text, LaTeX (.tex), HTML (.html) or a notebook (.ipynb), or - for standard input.
 
     The forward equations of the notes define the network, or MODEL does; every other equation is verified by itself.
     The exit code is 1 where one is wrong, and 2 where none could be judged.
     """
     from rich.console import Console
 
-    from .notes.check import NotesError, check_file
+    from .notes.check import check_file
+    from .notes.source import NotesError
 
     if output is not None and output.suffix.lower() not in (".md", ".html"):
         raise click.UsageError(f"{output}: the checked notes are written as .md or .html")

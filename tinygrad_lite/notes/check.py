@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,19 +21,18 @@ from .lines import Judge, judged
 from .mask import visible
 from .network import LABELS, names_in
 from .page import Page, is_update, networks_of
-from .report import NotesReport, Row
+from .report import NotesReport
+from .row import Row
 from .sizes import Sizes
+from .source import NotesError, source
 from .spelt import Speller
 from .statement import Item
 from .words import DEFINITION, RIGHT, UNKNOWN, WRONG, Verdict, as_read, verdicts
 
-FILE = 50_000_000  # characters of a file, which may have pictures in it,
+FILE = 50_000_000  # bytes of a file, which may have pictures in it,
 PAGE = 100_000  # and of a page, without lines that are too long to be read; more is refused
+STANDARD_INPUT = Path("-")
 NEAR = 200  # characters on both sides of an equation that are read again for its repair
-
-
-class NotesError(ValueError):
-    """Notes cannot be checked; the message says why, and the way out."""
 
 
 def check(text: str, model: Any = None) -> NotesReport:
@@ -50,7 +51,7 @@ def check(text: str, model: Any = None) -> NotesReport:
         raise TypeError(
             f"check takes the text of the notes, a str, not {text!r:.60}; check_file takes the path of a file"
         )
-    if re.fullmatch(r"[^\s=]+\.(?:md|txt|markdown|tex)", text.strip()):
+    if re.fullmatch(r"[^\s=]+\.(?:md|txt|markdown|tex|html|ipynb)", text.strip()):
         raise NotesError(f"{text.strip()} is a path; check takes the text of the notes, check_file the path of a file")
     if not text.strip():
         raise NotesError("the notes are empty")
@@ -133,24 +134,34 @@ def _from(part: _Checked) -> str:
 
 
 def check_file(path: str | os.PathLike[str], model: Any = None) -> NotesReport:
-    """Check a file of notes.  Raises NotesError for one that is missing, unreadable or no text."""
+    """Check a file of notes: Markdown, plain text, LaTeX, HTML, or the Markdown cells of a notebook; `-` is standard input.
+
+    Raises NotesError for one that is missing, unreadable or no text.
+    """
     path, model = Path(path), None if model is None else _derived(model)
+    name = "standard input" if path == STANDARD_INPUT else str(path)
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            text = file.read(FILE + 1)
+        found = source(_content(path), path.suffix)
+        report = check(found.text, model)
     except UnicodeDecodeError:
-        raise NotesError(f"{path}: no text in UTF-8; give Markdown or plain text") from None
+        raise NotesError(f"{name}: no text in UTF-8; give Markdown or plain text") from None
     except FileNotFoundError:
-        raise NotesError(f"{path}: no such file; give the path of a file of notes") from None
+        raise NotesError(f"{name}: no such file; give the path of a file of notes") from None
     except OSError as error:
-        raise NotesError(f"{path}: cannot be read ({error.strerror})") from None
-    if len(text) > FILE:
-        raise NotesError(f"{path}: has more than {FILE:,} characters; give the notes alone, in parts of {PAGE:,}")
-    try:
-        report = check(text, model)
+        raise NotesError(f"{name}: cannot be read ({error.strerror})") from None
     except NotesError as error:
-        raise NotesError(f"{path}: {error}") from None
-    return replace(report, title=path.stem)
+        raise NotesError(f"{name}: {error}") from None
+    rows = [replace(row, place=found.places[row.line - 1]) for row in report.rows]
+    return replace(report, rows=rows, title="" if path == STANDARD_INPUT else path.stem)
+
+
+def _content(path: Path) -> str:
+    """Return what a file holds, or standard input."""
+    with nullcontext(sys.stdin.buffer) if path == STANDARD_INPUT else path.open("rb") as file:
+        content = file.read(FILE + 1)
+    if len(content) > FILE:
+        raise NotesError(f"has more than {FILE:,} bytes; give the notes alone, in parts of {PAGE:,} characters")
+    return content.decode("utf-8-sig").replace("\r\n", "\n")
 
 
 def _derived(model: Any) -> Equations:

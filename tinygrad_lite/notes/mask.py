@@ -55,10 +55,8 @@ def visible(text: str) -> str:
 
 
 _ALPHABETS = re.compile("[\U0001d400-\U0001d7ff\u210a-\u2113\u211b-\u211d\u2124-\u2131]")
-_QUANTITY = re.compile(
-    r"[\s$*`]*(?:\\[dt]?frac\s*\{\s*(?:\\partial|∂|d)|\\?(?:delta|nabla)(?![a-z])|[d∂∇δΔ]\s*\\?[A-Za-z])"
-    r"[^|\n ]{0,60}[\s$*`]*"
-)
+_GRADIENT = r"(?:\\[dt]?frac\s*\{\s*(?:\\partial|∂|d)|\\?(?:delta|nabla|partial)(?![a-z])|[d∂∇δΔ]\s*\\?[A-Za-z])"
+_QUANTITY = re.compile(rf"[\s$*`]*{_GRADIENT}[^|\n ]{{0,60}}[\s$*`]*|\s*\${_GRADIENT}[^$|\n]{{0,80}}\$\s*")
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -68,9 +66,13 @@ def _blank(match: re.Match[str]) -> str:
 def _as_equation(match: re.Match[str]) -> str:
     """Put an equals sign between the first two cells of a row of a table that names a quantity and gives its formula."""
     name, formula = match["name"], match["formula"]
-    if EQUALS.search(name + formula) or not FORMULA.search(formula) or not _QUANTITY.fullmatch(name):
+    if EQUALS.search(name + formula) or not _BUILT.search(formula) or not _QUANTITY.fullmatch(name):
         return match[0]
-    return f"{match['edge']}{name}={formula}"
+    if formula.count("$") > 2:
+        return f"{match['edge']}{name}={formula}"
+    whole = re.sub("[$`]", " ", f"{name}={formula}")
+    one = "$" in name + formula and whole[0] == whole[-1] == " "  # formula, in which a word is none of the prose
+    return match["edge"] + (f"${whole[1:-1]}$" if one else whole)
 
 
 _SPACED = r"(\\(?:mathrm|text|operatorname)) *(\{(?: *[A-Za-z]){3,12}) *\}"
@@ -106,6 +108,7 @@ _MASKS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
     (re.compile(r"(?<!\\)(?:\\\\)*(\\[()])"), lambda m: m[0][:-2] + (" $" if m[1] == "\\(" else "$ ")),
     (re.compile(rf"\$({_BETWEEN})\$"), lambda m: f" {m[1].replace('`', ' ')} "),  # $Z$ = $W X$ is one formula
     (re.compile(r"(?<=[\w\]})])[ \t]+prime(?=[ \t]*\()"), lambda m: "'".ljust(len(m[0]))),
+    (re.compile(r"\$`([^`$\n]+)`\$"), lambda m: f" ${m[1]}$ "),  # GitHub's
     (re.compile(r"(?<!`)`(?!`)|(?<![\w)\]}])\*\*(?=\S)|(?<=\S)\*\*(?=[\s.,;:]|$)"), _blank),
 ]
 
@@ -128,6 +131,7 @@ COMMON = "(?:hidden|out|(?:output|score|logit|prob|pred|prediction|error|gradien
 _GIVEN = re.compile(r"(?:target|label|input|truth|desired|expected)s?|weights?|bias(?:es)?")  # that no equation defines
 _DEFINED = re.compile(rf"(?<![\w\\.'\"])({WORD})[\d_^{{}}\[\]]*\s*(?::?=|←)\s*(?!=)([^\n=←;#$]{{1,300}})")
 FORMULA = re.compile(r"[WXAZYHb]\d|[\^@+*/⊙∘·]|[\w}]\(|\s-\s|[WX] ?[XAHWx]\b")
+_BUILT = re.compile(rf"{FORMULA.pattern}|\\(?:[dt]?frac|sum|odot|cdot|times)|[∑Σᵀ₀-₉]|[A-Za-z]_")
 
 
 def _worded(masked: str) -> str:

@@ -9,72 +9,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .words import AMBIGUOUS, DEFINITION, RIGHT, UNKNOWN, WRONG
+from .row import COLOURS, MARKS, TONES, Row
+from .words import AMBIGUOUS, UNKNOWN, WRONG
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-TONES = {RIGHT: "green", WRONG: "red", AMBIGUOUS: "yellow", UNKNOWN: "magenta", DEFINITION: "cyan"}
-MARKS = {RIGHT: "✓", WRONG: "✗", AMBIGUOUS: "?", UNKNOWN: "…", DEFINITION: "≔"}
-COLOURS = {RIGHT: "#1a7f37", WRONG: "#cf222e", AMBIGUOUS: "#9a6700", UNKNOWN: "#8250df", DEFINITION: "#0969da"}
-
-
-@dataclass(frozen=True)
-class Row:
-    """The verdict on one equation, or on the sizes stated for one."""
-
-    line: int
-    text: str  # as it stands in the notes
-    name: str | None
-    verdict: str
-    reason: str = ""
-    fix: str | None = None
-    read: str = ""  # as it was read
-    end: int = 0  # where it ends in the notes
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "line": self.line, "text": self.text, "name": self.name, "verdict": self.verdict, "reason": self.reason,
-            "fix": self.fix,
-        }  # fmt: skip
-
-    @property
-    def said(self) -> str:
-        """The verdict in words."""
-        words = self.verdict.replace("_", " ") + (f": {self.reason}" if self.reason else "")
-        return words + (f"; put right: {self.fix}" if self.fix else "")
-
-
-def _short(text: str) -> str:
-    """Return a text on one line, and not all of it."""
-    text = " ".join(text.split())
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
-_FORMULA = re.compile(
-    r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|(\\begin\{(\w+\*?)\}.*?\\end\{\4\})|\$([^$\n]+)\$|\\\((.+?)\\\)", re.DOTALL
-)
-
-
-def _with_formulas(text: str) -> str:
-    """Return a piece of Markdown as HTML, its formulas as MathML."""
-    found, at = [], 0
-    for m in _FORMULA.finditer(text):
-        display, inline = m[1] or m[2] or m[3], m[5] or m[6]
-        found += [html.escape(text[at : m.start()]), _mathml(display or inline, bool(display))]
-        at = m.end()
-    return "".join([*found, html.escape(text[at:])])
-
-
-def _mathml(latex: str, display: bool = False) -> str:
-    """Return a formula as MathML, which a browser shows without anything else; as it stands where it cannot be converted."""
-    from latex2mathml.converter import convert
-
-    try:
-        return re.sub(r' xmlns="[^"]*"', "", convert(latex.strip(), display="block" if display else "inline"))
-    except Exception:  # latex2mathml raises its own, and whatever a malformed formula makes of it
-        return f"<code>{html.escape(latex)}</code>"
 
 
 @dataclass(frozen=True)
@@ -133,7 +72,7 @@ class NotesReport:
             if row.fix:
                 why.append("\n" * bool(row.reason) + f"→ {row.fix}", style="green")
             verdict = Text(f"{MARKS[row.verdict]} {row.verdict.replace('_', ' ')}", style=TONES[row.verdict])
-            table.add_row(str(row.line), Text(row.read or _short(row.text)), verdict, why)
+            table.add_row(str(row.place or row.line), Text(row.shown), verdict, why)
         return table
 
     def __str__(self) -> str:
@@ -155,39 +94,26 @@ class NotesReport:
     def markdown(self) -> str:
         """Return the notes with each verdict below the line it belongs to."""
         parts: list[str] = []
-        for line, rows in self._lines():
-            parts += [line, "\n", *(f"> {MARKS[r.verdict]} `{r.read or _short(r.text)}` {r.said}\n>\n" for r in rows)]
+        for line, rows in self.lines():
+            parts += [line, "\n", *(f"> {MARKS[r.verdict]} `{r.shown}` {r.said}\n>\n" for r in rows)]
         return "".join([*parts, "\n", *(f"> {note}\n>\n" for note in [*self.notes, self.summary])])
 
     def html(self) -> str:
         """Return the notes as one HTML page that needs nothing else."""
-        title = html.escape(self.title or "Notes, checked")
-        body = [f"<h1>{title}</h1>"]
-        plain = not _FORMULA.search(self.text)
-        for line, rows in self._lines():
-            tone = next((v for v in TONES if v != RIGHT and any(r.verdict == v for r in rows)), RIGHT if rows else "")
-            if plain or line.lstrip().startswith("```"):
-                body.append(f'<pre class="{tone}">{html.escape(line.rstrip()) or " "}</pre>')
-            else:
-                body.append(f'<div class="{tone}">{_with_formulas(line.strip()) or "&nbsp;"}</div>')
-            for r in rows:
-                shown, fix = html.escape(r.read or _short(r.text)), r.fix or ""
-                latex = re.search(r"\\|[_^]\{", fix)
-                said = html.escape(r.said.removesuffix(fix)) + (_mathml(fix) if latex else html.escape(fix))
-                body.append(f'<p class="{r.verdict}">{MARKS[r.verdict]} <b>{shown}</b> {said}</p>')
-        body += [f"<p><small>{html.escape(note)}</small></p>" for note in [*self.notes, self.summary]]
-        return _PAGE.replace("TITLE", title).replace("BODY", "\n".join(body))
+        from .annotated import page
+
+        return page(self.title or "Notes, checked", self.lines(), [*self.notes, self.summary])
 
     def _repr_html_(self) -> str:
         style = {verdict: f"color:{colour}" for verdict, colour in COLOURS.items()}
         cells = "".join(
-            f'<tr><td>{r.line}</td><td>{html.escape(r.read or _short(r.text))}</td>'
+            f'<tr><td>{r.place or r.line}</td><td>{html.escape(r.shown)}</td>'
             f'<td style="{style[r.verdict]}">{html.escape(r.said)}</td></tr>'
             for r in self.rows
         )  # fmt: skip
         return f"<table>{cells}</table><p>{html.escape('; '.join([*self.notes, self.summary]))}</p>"
 
-    def _lines(self) -> list[tuple[str, list[Row]]]:
+    def lines(self) -> list[tuple[str, list[Row]]]:
         """Return the lines of the notes, a formula or a block as one, each with the rows to stand below it."""
         ending: dict[int, list[Row]] = defaultdict(list)
         for row in self.rows:
@@ -207,16 +133,3 @@ class NotesReport:
             waiting = waiting if inside else []
         rest = [*waiting, *(row for rows in ending.values() for row in rows)]
         return [*found, ("", rest)] if rest else found
-
-
-_PAGE = f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>TITLE</title><style>
-body {{max-width: 60em; margin: 2em auto; padding: 0 1em; font: 16px/1.4 sans-serif}}
-pre, p, div {{margin: .1em 0; padding-left: .5em; border-left: 3px solid transparent}}
-pre, div {{white-space: pre-wrap}}
-{"".join(f".{verdict} {{border-color: {c}}} p.{verdict} {{color: {c}}} " for verdict, c in COLOURS.items())}
-</style></head>
-<body>
-BODY
-</body></html>
-"""
