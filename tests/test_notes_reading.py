@@ -21,6 +21,7 @@ from tinygrad_lite.notes import NotesError, check, grammar
 from tinygrad_lite.notes.document import read
 from tinygrad_lite.notes.grammar import NotUnderstood, parse
 from tinygrad_lite.notes.statement import Item
+from tinygrad_lite.notes.units import unfit
 from tinygrad_lite.op import REGISTRY
 
 NOTES = Path(__file__).parent / "notes"
@@ -255,7 +256,6 @@ def test_every_spelling_of_a_formula_is_the_same_formula(canonical: str) -> None
         ("W X = Z + b", "expected a name before '='"),
         (r"\frac{d}{dk} = \frac{1}{m} d Z^{(i)} A^{(i)} T", "expected a name before '='"),
         (r"dW^{e3} = 1 dZ \times 1", "is a layer meant"),
-        (r"w_{ij} = x_i y_k", "its indices are i, k, and those of the left side i, j"),
         (r"a^{[1]}_3 = z^{[1]}_3", "single entries"),
         (
             r"dZ_2 = 2 \frac{\partial J}{\partial A_2} \frac{\partial A_2}{\partial Z_2}",
@@ -271,6 +271,12 @@ def test_every_spelling_of_a_formula_is_the_same_formula(canonical: str) -> None
 def test_what_is_not_understood_says_why(text: str, reason: str) -> None:
     with pytest.raises(NotUnderstood, match=reason):
         parse(text)
+
+
+def test_indices_that_do_not_fit_are_told_apart_from_those_that_do() -> None:
+    assert unfit(parse(r"w_{ij} = x_i y_k")) == "its indices are i, k, and those of the left side i, j"
+    assert not unfit(parse(r"w_{ij} = x_i y_j"))
+    assert not unfit(parse(r"W = X Y"))
 
 
 # Random formulas, written in four ways, come back with the same value.

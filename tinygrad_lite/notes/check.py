@@ -27,6 +27,7 @@ from .sizes import Sizes
 from .source import NotesError, source
 from .spelt import Speller
 from .statement import Item
+from .units import by_layer, unfit
 from .words import DEFINITION, RIGHT, UNKNOWN, WRONG, Verdict, as_read, verdicts
 
 FILE = 50_000_000  # bytes of a file, which may have pictures in it,
@@ -114,7 +115,8 @@ class _Checked(NamedTuple):
         rows: list[tuple[int, int, Row]] = []
         for i, item in enumerate(items):
             if item.kind == "equation" and item.statement is not None:
-                verdict = found.get(i, Verdict(UNKNOWN, "it belongs to no network that could be made of the notes"))
+                why = unfit(item.statement) or "it belongs to no network that could be made of the notes"
+                verdict = found.get(i, Verdict(UNKNOWN, why))
                 if verdict.verdict == DEFINITION and i in fitting:
                     verdict = Verdict(RIGHT, "the sizes stated for it fit")
                 rows.append((i, 0, _row(item, verdict, page, judge)))
@@ -207,8 +209,9 @@ def _row(item: Item, verdict: Verdict, page: Page, judge: Judge | None) -> Row:
                           axis=0 if judge.network.rows else 1)  # fmt: skip
         ways = (speller(*verdict.fix, update=is_update(item.statement), plain=plain) for plain in (False, True))
         fix = next((way for way in ways if _holds(way, item, verdict.fix[0], page, judge)), None)
-    shown = as_read(item.statement)
-    return Row(item.line, item.text, item.statement.target, verdict.verdict, verdict.reason, fix, shown, item.end)
+    meant = by_layer(item.statement, page.reading.units)
+    shown = as_read(meant)
+    return Row(item.line, item.text, meant.target, verdict.verdict, verdict.reason, fix, shown, item.end)
 
 
 def _holds(fix: str, item: Item, target: str, page: Page, judge: Judge) -> bool:

@@ -88,7 +88,8 @@ def read(text: str) -> list[Item]:
     items: list[Item] = []
     for stretch in _stretches(masked):
         for item in _items(masked, stretch):
-            item = replace(item, line=bisect_right(lines, item.start) + 1, text=text[item.start : item.end])
+            start = item.start - (masked[item.start] == "δ" and text.endswith("delt", 0, item.start)) * 4  # delta
+            item = replace(item, line=bisect_right(lines, start) + 1, start=start, text=text[start : item.end])
             whole = _joined(masked, items[-1], item) if items else None
             items[-1:] = [replace(whole, text=text[whole.start : whole.end])] if whole else [*items[-1:], item]
     for i, item in enumerate(items):  # `A1 =` and `g(Z1) = ReLU(Z1)`, where a scan has put the two apart

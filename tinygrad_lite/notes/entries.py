@@ -16,6 +16,10 @@ _EACH = {"add", "sub"}
 _PRODUCTS = {"mul", "matmul"}
 
 
+class Mismatch(NotUnderstood):
+    """The indices of an equation do not fit together; the message says which."""
+
+
 def indices(name: str) -> str:
     """Return the index letters of a name: "jk" for W⟪jk⟫."""
     return name.partition("⟪")[2].rstrip("⟫")
@@ -24,7 +28,7 @@ def indices(name: str) -> str:
 def whole(tree: Expression, order: str) -> Expression:
     """Return an expression of entries as one of matrices whose axes are in the order of these letters.
 
-    Raises NotUnderstood where the letters do not fit together.
+    Raises Mismatch where the letters do not fit together.
     """
     found, axes = _matrix(tree)
     if axes == order or not axes:
@@ -34,7 +38,7 @@ def whole(tree: Expression, order: str) -> Expression:
             case Apply("matmul", (a, Apply("transpose", (b,)))):
                 return Apply("matmul", (b, Apply("transpose", (a,))))
         return Apply("transpose", (found,))
-    raise NotUnderstood(f"its indices are {', '.join(axes)}, and those of the left side {', '.join(order) or 'none'}")
+    raise Mismatch(f"its indices are {', '.join(axes)}, and those of the left side {', '.join(order) or 'none'}")
 
 
 def _matrix(tree: Expression) -> tuple[Expression, str]:
@@ -54,7 +58,7 @@ def _matrix(tree: Expression) -> tuple[Expression, str]:
     axes = max((own for _, own in parts), key=len, default="")
     inputs = tuple(Apply("transpose", (part,)) if own == axes[::-1] != axes else part for part, own in parts)
     if any(sorted(own) not in ([], sorted(axes)) for _, own in parts):
-        raise NotUnderstood("terms with different indices are added: an index may be missing")
+        raise Mismatch("terms with different indices are added: an index may be missing")
     return Apply(tree.op, inputs, tree.params), axes
 
 
@@ -72,7 +76,7 @@ def _product(factors: list[Expression], over: str) -> tuple[Expression, str]:
     for letter in over:
         joined = [(tree, axes) for tree, axes in parts if letter in axes]
         if len(joined) != 2:
-            raise NotUnderstood(f"the sum over {letter} joins {len(joined)} factors, not two")
+            raise Mismatch(f"the sum over {letter} joins {len(joined)} factors, not two")
         (a, left), (b, right) = sorted(joined, key=lambda part: -len(part[1]))
         a = a if left[-1] == letter else Apply("transpose", (a,))
         b = b if right[0] == letter else Apply("transpose", (b,))
@@ -85,7 +89,7 @@ def _product(factors: list[Expression], over: str) -> tuple[Expression, str]:
     found, axes = arrays[0]
     for tree, own in arrays[1:]:
         if len(axes) + len(own) > 2:
-            raise NotUnderstood("it has more than two indices")
+            raise Mismatch("it has more than two indices")
         found, axes = Apply("matmul", (found, Apply("transpose", (tree,)))), axes + own
     return reduce(lambda a, b: Apply("mul", (b, a)), numbers, found), axes
 

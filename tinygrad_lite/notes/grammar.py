@@ -6,7 +6,7 @@ Spellings are unified in `spelling.py`, the grammar is in `grammar.lark`; here i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache, lru_cache, reduce
@@ -17,9 +17,9 @@ from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 
 from ..formula.expression import Apply, Expression, Name, Number, parts_of, replaced, write
 from ..op import REGISTRY
-from .entries import SUMMED, indices, whole
+from .entries import SUMMED, Mismatch, indices, whole
 from .spelling import PLAIN, NotUnderstood, activations, core, shown
-from .statement import Size, Statement
+from .statement import Entries, Size, Statement
 
 DEEPEST, LONGEST = 60, 250
 
@@ -42,6 +42,7 @@ _COMPARISONS = {
     ">": "greater", "\\gt": "greater", "<": "less", "\\lt": "less", "=": "equal", "==": "equal",
     "≥": "greater_equal", ">=": "greater_equal", "≤": "less_equal", "<=": "less_equal",
 }  # fmt: skip
+_ONES = (Number(1), Name("I"), Name("𝟙"))
 _ARITHMETIC = {"mul", "div", "neg", "pow", "sqrt", "add", "sub"}
 _ENTRYWISE = re.compile(r"\.?\*|[⊙∘⊗∗∙]|\\(?!div|cdot|times|bullet).*")
 _COUNTS = (Name("B"), Name("M"))  # of samples, where something is divided by it
@@ -70,9 +71,9 @@ def parsed(text: str) -> tuple[Statement, tuple[Size, ...]]:
 def _parsed(text: str, _names: tuple[str, ...]) -> tuple[Statement, tuple[Size, ...]]:
     spelt, sizes = core(text)
     found: Statement = _read(spelt, "statement")
-    if re.match(r"\s*(?:Δ|\\Delta)", spelt) and all(_steps(side) for side in found.sides):  # ΔW = −α ∇W
-        name = found.target[1:]
-        found = Statement(name, tuple(_added(Name(name), side) for side in found.sides), True)
+    if re.match(r"\s*(?:Δ|\\Delta)", spelt) and all(_steps(side) for side in found.sides):
+        entries = found.entries and replace(found.entries, sign=f"Δ{found.entries.sign}")
+        found = replace(_step(found), entries=entries)
     return found, tuple(replace(size, name=canonical(size.name)) for size in sizes)
 
 
@@ -227,18 +228,36 @@ class _Meaning(Transformer[Token, Any]):
         return _apply("add" if sign == "+" else "sub", a, _signed(*rest) if len(rest) > 1 else rest[0])
 
     def statement(self, *parts: Any) -> Statement:
-        sign, (target, *sides) = str(parts[1]), _matrices(*parts[::2])
-        if sign in ("-=", "+="):
-            sides[0] = _apply("sub" if sign == "-=" else "add", target, sides[0])
-        if not isinstance(target, Name) and isinstance(sides[-1], Name) and len(sides) == 1:
-            target, sides = sides[0], [target]  # 1/m dZ Xᵀ = dW
-        if isinstance(target, Name):
-            name = target.text
-        elif isinstance(target, Apply) and target.op not in _ARITHMETIC | {"matmul", "transpose"}:
-            name = write(target)  # ReLU(n) = …
-        else:
-            raise NotUnderstood(f"expected a name before '{sign}', found '{write(target)}'")
-        return _stated(name, [side for side in sides if side != target] or sides)
+        return of_entries(str(parts[1]), parts[::2])
+
+
+def of_entries(sign: str, entries: Sequence[Expression]) -> Statement:
+    """Return the statement that expressions with equals signs between them are, whatever indices their names have."""
+    unfit = ""
+    try:
+        target, *sides = _matrices(*entries)
+    except Mismatch as error:
+        unfit = str(error)
+        target, *sides = (_finished(_without(tree, _indices(tree))) for tree in entries)
+    if sign in ("-=", "+="):
+        sides[0] = _apply("sub" if sign == "-=" else "add", target, sides[0])
+    if not isinstance(target, Name) and isinstance(sides[-1], Name) and len(sides) == 1:
+        target, sides = sides[0], [target]  # 1/m dZ Xᵀ = dW
+    if isinstance(target, Name):
+        name = target.text
+    elif isinstance(target, Apply) and target.op not in _ARITHMETIC | {"matmul", "transpose"}:
+        name = write(target)  # ReLU(n) = …
+    else:
+        raise NotUnderstood(f"expected a name before '{sign}', found '{write(target)}'")
+    found = _stated(name, [side for side in sides if side != target] or sides)
+    found = _step(found) if sign[0] == "Δ" else found
+    return replace(found, entries=Entries(sign, tuple(entries), unfit)) if any(map(_indices, entries)) else found
+
+
+def _step(s: Statement) -> Statement:
+    """Return ΔW = −α ∇W as W = W − α ∇W."""
+    name = s.target[1:]
+    return replace(s, target=name, sides=tuple(_added(Name(name), side) for side in s.sides), update=True)
 
 
 def _stated(name: str, sides: list[Expression]) -> Statement:
@@ -360,7 +379,7 @@ def _is_bias(tree: Expression) -> bool:
 
 def _product(a: Expression, b: Expression, loose: bool = False) -> Expression:
     """Multiply: scalars stand in front, 1 times an indicator is the indicator, matrices are multiplied as written."""
-    if a in (Number(1), Name("I"), Name("𝟙")) and isinstance(b, Apply) and b.op in _COMPARISONS.values():
+    if a in _ONES and isinstance(b, Apply) and b.op in _COMPARISONS.values():
         return b
     if _is_scalar(a) or _is_scalar(b):
         a, b = (a, b) if _is_scalar(a) else (b, a)
@@ -408,7 +427,9 @@ def _folded(factors: Iterable[tuple[str, Expression]]) -> Expression:
         elif operator == "@" or _ENTRYWISE.fullmatch(operator):
             total, group, sign = closed(), [tree], operator
         else:
-            if not operator and group and Number(1) in (tree, group[-1]):
+            if group and group[-1] in _ONES and isinstance(tree, Apply) and tree.op in _COMPARISONS.values():
+                group.pop()  # 1[Z > 0]
+            elif not operator and group and Number(1) in (tree, group[-1]):
                 ones = (_is_bias(tree) and len(group) == 1) or (tree == Number(1) and not _is_scalar(group[-1]))
                 group[-1], tree = (Name("𝟙") if ones and part == Number(1) else part for part in (group[-1], tree))
             group.append(tree)
@@ -491,7 +512,7 @@ def _finished(tree: Expression) -> Expression:
         raise NotUnderstood(f"it is nested deeper than {DEEPEST}")
     free = _indices(tree)
     if len(free) > 1:
-        raise NotUnderstood(f"single entries, with indices {', '.join(sorted(free))}, {_SINGLE}")
+        raise Mismatch(f"single entries, with indices {', '.join(sorted(free))}, {_SINGLE}")
 
     def rule(part: Expression) -> Expression | None:
         if not isinstance(part, Name) or part.scalar:

@@ -21,11 +21,26 @@ from ..truth.loss import Scale
 from ..verify.desk import usefulness
 from ..verify.problem import Allowance, Diagnosis, Example, Problem
 from ..verify.words import diagnose
-from .naming import of_the_page, of_unknown, unknown
-from .network import DATA, LABELS, LOSSES, NOTHING, RATE, Network, Sample, names_in, number, others, sample, split
+from .naming import Reading, of_the_page, of_unknown, unknown
+from .network import (
+    DATA,
+    LABELS,
+    LOSSES,
+    NOTHING,
+    RATE,
+    WEIGHTS,
+    Network,
+    Sample,
+    names_in,
+    number,
+    others,
+    sample,
+    split,
+)
 from .page import Page, counts, is_update
 from .reading import EITHER, Scope, Sum, read
 from .statement import Item, Statement
+from .units import layered_names
 
 DIAGNOSED = 8  # cases that a repair must be right in
 PAGE = 120_000  # nodes of trees that may be tried for the repairs of a page: it takes no second
@@ -100,7 +115,7 @@ class Judge:
     def _lost(self, s: Statement) -> bool:
         """Whether an equation is of a tensor that layers have, but this network has not."""
         gradient, letters, _ = split(s.target)
-        layered = letters in ("W", "b", "Z", "A") and (gradient or is_update(s))
+        layered = letters in (*WEIGHTS, "b", "Z", "A") and (gradient or is_update(s))
         return s.target in self.network.cyclic or (layered and s.target not in self.values)
 
     def _odd_loss(self) -> float:
@@ -500,12 +515,25 @@ READINGS = 12  # of names that are tried; each holds the page against all its ne
 
 def judged(page: Page) -> Judge | None:
     """Return a page held against the network, and read with the names, with which the fewest of its equations are wrong."""
+    layered = layered_names([item.statement for item in page.items if item.statement is not None])
+    ways = [replace(page, reading=Reading(units=layered)), page] if layered and page.model is None else [page]
+    best, least = None, (10**6, 0.0)
+    for way in ways:
+        if least[0] and (trial := _under_readings(way))[1] < least:
+            best, least = trial
+    return best
+
+
+def _under_readings(page: Page) -> tuple[Judge | None, tuple[int, float]]:
+    """Return a page held against the network, and read with the names, with which the fewest are wrong, and their price."""
     best, least = _against_networks(page)
     if page.model is not None or least == (0, 0):
-        return best
+        return best, least
     tried = 0
     statements = [s for _, s in page.equations]
-    alternatives = [replace(page, reading=reading) for reading in of_the_page(statements)]
+    alternatives = [
+        replace(page, reading=replace(reading, units=page.reading.units)) for reading in of_the_page(statements)
+    ]
     if best is None:  # a toy example may have spoilt the network
         alternatives += [replace(page, without=frozenset([i])) for i in page.tensors]
     for alternative in alternatives[:READINGS]:
@@ -514,16 +542,16 @@ def judged(page: Page) -> Judge | None:
         if trial is not None and price < least:
             best, least = trial, price
     if best is None:
-        return None
+        return None, least
     for name in unknown([s for _, s in best.page.equations], best.network, best.page.unread):
         for reading in of_unknown(name, best.network):
             if tried > READINGS or least[0] == 0:
-                return best
+                return best, least
             tried += 1
             trial, price = _against_networks(replace(best.page, reading=best.page.reading.with_(reading.names)))
             if trial is not None and price < least:
                 best, least = trial, price
-    return best
+    return best, least
 
 
 def _against_networks(page: Page) -> tuple[Judge | None, tuple[int, float]]:

@@ -101,6 +101,14 @@ _MASKS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
         re.compile(r"\\(?:text|mathrm|mathit)\s*\{\s*(inputs|hidden|classes|samples|features|outputs|batch)\s*\}"),
         lambda m: m[1].rjust(len(m[0])),  # a size
     ),
+    (
+        re.compile(r"(?<![\\A-Za-z_])(sum|delta)(?=_\{?[a-z]\b)"),
+        lambda m: {"sum": "Σ", "delta": "δ"}[m[1]].rjust(len(m[0])),
+    ),
+    (
+        re.compile(r"(?:\\(?:text|mathrm)\{net\}|(?<![\\A-Za-z])net)(?=_)"),
+        lambda m: "z".rjust(len(m[0])),
+    ),  # Rumelhart's
     (re.compile(r"<-{1,2}(?=\s)"), lambda m: "←".rjust(len(m[0]))),
     (re.compile(r"&[A-Za-z]{2,8};"), lambda m: unescape(m[0]).ljust(len(m[0]))),
     (re.compile(rf"\\(?:boxed|underline|fbox|colorbox)\s*\{{({_NESTED})\}}"), lambda m: f"{m[1]} ".rjust(len(m[0]))),

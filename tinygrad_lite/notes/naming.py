@@ -15,6 +15,7 @@ from ..formula.expression import Apply, Expression, Name, parts_of, renamed
 from ..formula.value import PRODUCTS
 from .network import DATA, LABELS, RATE, WEIGHTS, Network, activates, names_in, number, split
 from .statement import Statement
+from .units import by_layer, said
 
 OUTPUT = f"{LABELS}hat"
 WORDS = {
@@ -31,9 +32,13 @@ class Reading:
 
     names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     targets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # where they are defined only
+    units: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # δ⟪j⟫ → dZ1⟪j⟫: letters that are layers
 
     def of(self, s: Statement) -> Statement:
         """Return an equation in the names that are meant."""
+        s = by_layer(s, self.units)
         if not self.names and not self.targets:
             return s
         every = {name: self.meant(name) for side in s.sides for name in names_in(side)}
@@ -47,12 +52,12 @@ class Reading:
 
     def with_(self, names: Mapping[str, str]) -> Reading:
         """Return the reading with further names."""
-        return Reading(dict(self.names) | dict(names), self.targets)
+        return replace(self, names=dict(self.names) | dict(names))
 
     def said(self) -> list[str]:
         """Say what the page is read as."""
         plain = {n: m for n, m in {**self.names, **self.targets}.items() if not split(n)[0] or n[1:] not in self.names}
-        return [f"{name} is read as {meant}" for name, meant in plain.items()]
+        return [*(f"{name} is read as {meant}" for name, meant in plain.items()), *said(self.units)]
 
 
 PLAIN = Reading()
@@ -78,10 +83,24 @@ def of_the_page(equations: list[Statement]) -> Iterator[Reading]:
         gradients = {f"d{Z}": f"d{Z}" for Z in activations}
         yield Reading(activations | gradients)
         yield Reading(activations)
+    if swapped := _swapped(defined):
+        yield Reading(swapped)
+        for other in sorted(_beside(LABELS, equations) - set(defined)):
+            yield Reading(swapped | {LABELS: OUTPUT, other: LABELS})
     errors = [number(s.target) for s in equations if s.target.startswith("dZ")]
     layers = [number(n) for n in used | set(defined) if split(n)[1] in WEIGHTS and not split(n)[0]]
     if errors and layers and max(errors) == max(layers) + 1:
         yield Reading({f"dZ{k + 1}": f"dZ{k}" for k in range(1, max(layers) + 1)})
+
+
+def _swapped(defined: Mapping[str, Expression]) -> dict[str, str]:
+    """Return the names of layers that call Z what others call A, and A what others call Z; δ is the gradient of their A."""
+    found: dict[str, str] = {}
+    for name, tree in defined.items():
+        inner = tree.inputs[0] if activates(tree) else None
+        if isinstance(inner, Name) and (split(name)[1], split(inner.text)[1]) == ("Z", "A"):
+            found |= {name: inner.text, inner.text: name, f"d{name}": f"d{name}", f"d{inner.text}": f"d{name}"}
+    return found
 
 
 def of_unknown(name: str, network: Network) -> Iterator[Reading]:

@@ -42,6 +42,7 @@ from .network import (
 from .reading import read, recognised
 from .spelling import activations
 from .statement import Item, Statement
+from .units import unfit
 
 MANY, FEW = 64, 6  # networks to be tried at most, and on the longest page
 AGAIN = 30_000  # characters of a page that may be read again for its repairs, where what is near them does not do
@@ -122,7 +123,7 @@ class Page:
             for i, item in enumerate(self.items)
             if item.statement is not None and i not in self.without
         ]
-        found = [(i, without_numbers(s)) for i, s in found]
+        found = [(i, without_numbers(s)) for i, s in found if not unfit(s)]
         if not any(split(s.target)[0] for _, s in found) and any(BARRED.fullmatch(s.target) for _, s in found):
             barred = {n: f"d{n.replace('tilde', '')}" for _, s in found for n in names_of(s) if "tilde" in n}
             found = [(i, Statement(barred.get(s.target, s.target), tuple(renamed(t, barred) for t in s.sides), s.update))

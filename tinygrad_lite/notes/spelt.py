@@ -26,7 +26,7 @@ _FORMS = [  # of a gradient, the longest first, and of a name
     rf"(?<![A-Za-z]){_D}{_LOSS}/\s*{_D}{_NAMED}(?![A-Za-z])",
     rf"(?:\\nabla|∇)\s*_\s*\{{?\s*{_NAMED}\s*\}}?{_LOSS}(?![A-Za-z])",
     rf"(?:\\delta\s*|\\Delta\s*|δ|Δ|\\partial\s*|∂|(?<![A-Za-z\\])d){_NAMED}(?![A-Za-z])",
-    rf"(?:\\delta|δ){_NAMED.replace('[A-Za-z]', '', 1)}",
+    rf"(?:\\delta|δ|(?<![A-Za-z\\])delta(?=_)){_NAMED.replace('[A-Za-z]', '', 1)}",
     rf"(?<![A-Za-z\\]){_NAMED}(?![A-Za-z])",
 ]
 _HAT = r"\\(?:wide)?hat\s*(?:\{\s*[yY]\s*\}|[yY])|[yY]_?hat|ŷ|Ŷ"

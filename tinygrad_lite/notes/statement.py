@@ -21,6 +21,16 @@ class Statement:
     sides: tuple[Expression, ...]
     update: bool = False  # written with :=, ← or as W = W − α dW
     chains: tuple[Expression, ...] = field(default=(), repr=False)  # the chain rule, of names such as ∂Z2∂W2
+    entries: Entries | None = field(default=None, repr=False, compare=False)  # where its names have indices
+
+
+@dataclass(frozen=True)
+class Entries:
+    """An equation of single entries, with the indices of its names: what it was before it was read as one of matrices."""
+
+    sign: str  # the one that it was written with, after a Δ where that is of its target
+    parts: tuple[Expression, ...]  # what stands on both sides of it
+    unfit: str = ""  # why the indices do not fit together
 
 
 @dataclass(frozen=True)
