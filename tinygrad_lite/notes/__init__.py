@@ -4,9 +4,9 @@ From the bottom up: `source` takes the text out of a file; `statement`, `spellin
 and `document` read a page; `reading` tells what an equation means by its shapes, `network` is what equations define, `unify`
 finds its sizes, `layers` builds it of the forward equations, `units` tells layers by index letters, `naming` proposes what
 names of the page may stand for, `page` sorts equations and says which networks may be meant, `lines` finds the one with
-which the fewest are wrong and has `verify` look at each line, `words` and `sizes` say what is found, `spelt` writes a repair
-as the page writes, `row` is the verdict on one, `annotated` shows them beside the notes, `report` all of them; `check` is
-the way through them.
+which the fewest are wrong and has `verify` look at each line, `figures` holds numbers against each other, `words` and
+`sizes` say what is found, `spelt` writes a repair as the page writes, `row` is the verdict on one, `annotated` shows them
+beside the notes, `report` all of them; `check` is the way through them.
 """
 
 from ..callable import make_callable

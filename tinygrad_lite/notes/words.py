@@ -14,6 +14,7 @@ from ..formula.value import SUMS, by_sample, evaluate
 from ..op import REGISTRY
 from ..truth.equal import same
 from ..truth.loss import Scale
+from .figures import disagreement
 from .lines import Judge, Line
 from .network import DATA, LABELS, LOSSES, RATE, M, Network, names_in, sample, split
 from .page import Page, is_update, names_of
@@ -51,6 +52,9 @@ def verdicts(page: Page, judge: Judge) -> dict[int, Verdict]:
             found.setdefault(i, []).append(_of_update(s, page, judge))
         elif i not in judged:
             found.setdefault(i, []).append(_of_other(s, i, page, judge))
+    for i, item in enumerate(page.items):
+        if item.statement is not None and (said := disagreement(item.statement)):
+            found.setdefault(i, []).append(Verdict(WRONG, said))
     worst = {i: min(several, key=lambda v: WORST_FIRST.index(v.verdict)) for i, several in found.items()}
     return {i: _in_names_of(page, verdict) for i, verdict in worst.items()}
 
