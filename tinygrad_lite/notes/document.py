@@ -88,7 +88,9 @@ def read(text: str) -> list[Item]:
     items: list[Item] = []
     for stretch in _stretches(masked):
         for item in _items(masked, stretch):
-            start = item.start - (masked[item.start] == "δ" and text.endswith("delt", 0, item.start)) * 4  # delta
+            start = item.start
+            while start and masked[start - 1] == " " and text[start - 1 : start + 1].isalpha():  # delta is δ by now
+                start -= 1
             item = replace(item, line=bisect_right(lines, start) + 1, start=start, text=text[start : item.end])
             whole = _joined(masked, items[-1], item) if items else None
             items[-1:] = [replace(whole, text=text[whole.start : whole.end])] if whole else [*items[-1:], item]

@@ -21,7 +21,7 @@ from ..truth.loss import Scale
 from ..verify.desk import usefulness
 from ..verify.problem import Allowance, Diagnosis, Example, Problem
 from ..verify.words import diagnose
-from .naming import Reading, of_the_page, of_unknown, unknown
+from .naming import Reading, of_errors, of_the_page, of_unknown, unknown
 from .network import (
     DATA,
     LABELS,
@@ -543,6 +543,12 @@ def _under_readings(page: Page) -> tuple[Judge | None, tuple[int, float]]:
             best, least = trial, price
     if best is None:
         return None, least
+    for reading in of_errors([s for _, s in best.page.equations], best.network):
+        tried += 1
+        trial, price = _against_networks(replace(best.page, reading=best.page.reading.with_(reading.names)))
+        if trial is not None and price <= least:
+            best, least = trial, price
+            break
     for name in unknown([s for _, s in best.page.equations], best.network, best.page.unread):
         for reading in of_unknown(name, best.network):
             if tried > READINGS or least[0] == 0:

@@ -109,6 +109,13 @@ _MASKS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
         re.compile(r"(?:\\(?:text|mathrm)\{net\}|(?<![\\A-Za-z])net)(?=_)"),
         lambda m: "z".rjust(len(m[0])),
     ),  # Rumelhart's
+    (
+        re.compile(
+            r"(?P<name>\\?[A-Za-zθ][\w^{}\[\]()\\]{0,20})\s*(?P<arrow>→|⟶|\\(?:long)?rightarrow|\\to|\\mapsto|->)"
+            r"(?=\s*(?P=name)\s*[-+])"
+        ),
+        lambda m: m[0].replace(m["arrow"], "←".ljust(len(m["arrow"]))),  # w → w − η ∂C/∂w
+    ),
     (re.compile(r"<-{1,2}(?=\s)"), lambda m: "←".rjust(len(m[0]))),
     (re.compile(r"&[A-Za-z]{2,8};"), lambda m: unescape(m[0]).ljust(len(m[0]))),
     (re.compile(rf"\\(?:boxed|underline|fbox|colorbox)\s*\{{({_NESTED})\}}"), lambda m: f"{m[1]} ".rjust(len(m[0]))),
@@ -121,6 +128,9 @@ _MASKS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
 ]
 
 
+_LOSS = re.compile(r"(?:(?<![A-Za-z])d|∂|\\partial)\s*\{?((?:Err|err|Error|error|Risk|Obj)(?:or)?)\}?\s*(?:/|\}\s*\{)")
+
+
 def _plain(match: re.Match[str]) -> str:
     """Return the ordinary letter for one of a mathematical alphabet: W for 𝑊."""
     return unicodedata.normalize("NFKC", match[0])
@@ -131,6 +141,8 @@ def blanked(text: str) -> str:
     text = _ALPHABETS.sub(_plain, re.sub("[‹›¦]", " ", text).replace("−", "-"))
     for pattern, new in _MASKS:
         text = pattern.sub(new, text)
+    for loss in {m[1] for m in _LOSS.finditer(text)}:  # of dErr/dW: J, wherever it stands
+        text = re.sub(rf"(?<![A-Za-z\\])(d?){loss}(?![A-Za-z])", lambda m: f"{m[1]}J".rjust(len(m[0])), text)
     text = _NUMBERED.sub(_blank, text) if "(1)" in _NUMBERED.findall(text) else text
     return _worded(_DISPLAY.sub(_displayed, text).replace("¦", "\\"))
 

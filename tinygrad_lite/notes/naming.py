@@ -7,6 +7,7 @@ and `lines.judged` keeps the one with which the fewest equations are wrong.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -97,9 +98,9 @@ def _swapped(defined: Mapping[str, Expression]) -> dict[str, str]:
     """Return the names of layers that call Z what others call A, and A what others call Z; δ is the gradient of their A."""
     found: dict[str, str] = {}
     for name, tree in defined.items():
-        inner = tree.inputs[0] if activates(tree) else None
-        if isinstance(inner, Name) and (split(name)[1], split(inner.text)[1]) == ("Z", "A"):
-            found |= {name: inner.text, inner.text: name, f"d{name}": f"d{name}", f"d{inner.text}": f"d{name}"}
+        inner = _applied_to(tree)
+        if (split(name)[1], split(inner)[1]) == ("Z", "A"):
+            found |= {name: inner, inner: name, f"d{name}": f"d{name}", f"d{inner}": f"d{name}"}
     return found
 
 
@@ -109,6 +110,29 @@ def of_unknown(name: str, network: Network) -> Iterator[Reading]:
     own = [n for n in hidden if split(n)[2] == split(name)[2]] if split(name)[2] else hidden
     for meant in (network.output, LABELS, *own, DATA):
         yield Reading({name: meant})
+
+
+def of_errors(equations: list[Statement], network: Network) -> Iterator[Reading]:
+    """Yield what δ_h and δ_o may be, where h and o are tensors of a network, or its hidden layer and its output.
+
+    Each is the gradient of what the tensor is computed from, or that of the tensor itself.
+    """
+    errors = {s.target for s in equations if re.fullmatch("dZ_[a-z]+", s.target)} - {f"d{n}" for n in network.axes}
+    hidden = [n for n, tree in network.definitions.items() if activates(tree) and n != network.output]
+    named = {n.lower(): n for n in network.definitions}
+    named |= {"o": network.output, "out": network.output} if "o" not in named else {}
+    named |= {"h": hidden[0], "hid": hidden[0]} if len(hidden) == 1 and "h" not in named else {}
+    tensors = {error: named.get(error.removeprefix("dZ_")) for error in errors}
+    found = {error: name for error, name in tensors.items() if name is not None}
+    inner = {error: _applied_to(network.definitions[name]) or name for error, name in found.items()}
+    for meant in (inner, found) if found else ():
+        yield Reading({error: f"d{name}" for error, name in meant.items()})
+
+
+def _applied_to(tree: Expression) -> str:
+    """Return the name of the tensor that an activation is applied to; nothing where there is none."""
+    inner = tree.inputs[0] if activates(tree) else None
+    return inner.text if isinstance(inner, Name) else ""
 
 
 def unknown(equations: list[Statement], network: Network, unread: set[str]) -> list[str]:

@@ -96,7 +96,8 @@ class Group(NamedTuple):
 
 HEADING = re.compile(r"^\s*(?:#+\s|\*\*[^*\n]+\*\*\s*:?\s*$|\\(?:sub)*section|<h\d)", re.M)
 ONE_SAMPLE = re.compile(
-    r"\b(?:one|single)[\s-]+(?:training[\s-]+)?(?:example|sample|observation|data[\s-]?point|instance)\b",
+    r"\b(?:one|single)[\s-]+(?:training[\s-]+)?(?:example|sample|observation|data[\s-]?point|instance)\b"
+    r"(?!\s+(?:per|in|a|is an?)\s+(?:row|column|line))",
     re.I,
 )
 

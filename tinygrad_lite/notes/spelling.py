@@ -289,6 +289,8 @@ class _Scripts:
             return None
         if re.fullmatch(r"[A-Za-z]+\d*", inner):
             return f"⟦_{inner}⟧"
+        if (match := re.fullmatch(r"(\d)\s*,\s*([a-z]{1,2})", inner)) and {*match[2]} <= self.indices:
+            return f"⟦{match[1]}⟧⟪{match[2]}⟫"
         raise NotUnderstood(f"the subscript '{body}' is not known")
 
     def size(self, size: re.Match[str], before: str) -> str:

@@ -63,6 +63,8 @@ def layered_names(equations: list[Statement]) -> dict[str, str]:
     for name, layer in levels.items():
         is_gradient, letters, _ = split(_plain(name))
         among = {levels[n] for n in names if split(_plain(n))[1] == letters} - {None}
+        if letters in (DATA, LABELS) and not {s.target for s in equations} & {letters, f"d{letters}"}:
+            continue  # x_j is no activation where no equation says what it is
         if layer is None or (letters not in _LAYERED and len(among) < 2):
             continue
         kind = "A" if letters in (DATA, LABELS) else letters
