@@ -254,14 +254,14 @@ def _items(masked: str, stretch: _Span) -> Iterator[Item]:
     stated: list[tuple[_Span, list[Size], str]] = []
     for piece in pieces:
         sizes, rest = stated_in(masked[piece.start : piece.end], bool(found))
+        before = _NAMED.search(masked[max(start, piece.start - 30) : piece.start]) if len(sizes) == 1 else None
+        name = canonical(before[1] or before[2]) if before else ""
         if sizes and not re.search(r"[A-Za-z\d]", re.sub(r"\\[a-zA-Z]+", "", rest)):
-            before = _NAMED.search(masked[max(start, piece.start - 30) : piece.start])
-            name = canonical(before[1] or before[2]) if before and len(sizes) == 1 else ""
             stated.append((piece, [replace(size, name=size.name or name) for size in sizes], ""))
         elif piece.equals:
             found += _equation(masked, piece, stretch)
         elif sizes and rest not in ("a", "A") and (single := canonical(rest)):
-            stated.append((piece, [replace(size, name=single) for size in sizes[:1]], ""))
+            stated.append((piece, [replace(size, name=name or single) for size in sizes[:1]], ""))
         elif sizes or TRIPLE.search(masked, piece.start, piece.end):
             stated.append((piece, sizes, rest.strip()))
         elif display or (piece.math and len(pieces) == 1):

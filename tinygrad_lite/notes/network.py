@@ -247,6 +247,9 @@ def is_weight(side: Expression) -> bool:
     return any(split(name)[1] in WEIGHTS for name in names_in(side)[:1])
 
 
+NO_NETWORK = "the forward equations define no network"
+
+
 def is_parameter(side: Expression, definitions: Mapping[str, Expression]) -> bool:
     """Whether one factor of a product is a name, or its transpose, that is neither data nor computed from it."""
     side = side.inputs[0] if isinstance(side, Apply) and side.op == "transpose" else side

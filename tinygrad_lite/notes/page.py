@@ -28,6 +28,7 @@ from .network import (
     LABELS,
     LOSSES,
     MOST,
+    NO_NETWORK,
     RATE,
     SAMPLES,
     STANDARD,
@@ -297,9 +298,14 @@ class Page:
                 break
             said = [f"{op} is taken to be {REGISTRY[guess].text.partition('(')[0]}, since the notes do not say"
                     for op in self.unexplained * bool(guess)]  # fmt: skip
-            plain += [replace(n, said=(*n.said, *said)) for n in build(forward, self.mentioned, errors, most)]
+            built = build(forward, self.mentioned, errors, most)
+            plain += [
+                replace(n, said=(*n.said, *said))
+                for n in built
+                if not forward or any(map(_is_layer, n.definitions.values()))
+            ]
         if not plain:
-            none = ("the forward equations define no network",)
+            none = (NO_NETWORK,)
             plain = [replace(network, said=none) for network in build({}, set(), set(), most)]
         if f"d{LABELS}" in self.mentioned:  # dY for dŶ
             plain = [replace(n, shifted=((LABELS, n.output),)) for n in plain]

@@ -287,9 +287,13 @@ class _Scripts:
             return "⟦[l]⟧"
         if above or re.search(r"[<>≤≥]|\\[lg]e?q?", body):
             return None
-        if re.fullmatch(r"[A-Za-z]+\d*", inner):
-            return f"⟦_{inner}⟧"
-        if (match := re.fullmatch(r"(\d)\s*,\s*([a-z]{1,2})", inner)) and {*match[2]} <= self.indices:
+        return self.below(inner)
+
+    def below(self, body: str) -> str:
+        """Return the sign of a subscript that is no layer, size or index alone: W_out, a_{2,k}."""
+        if re.fullmatch(r"[A-Za-z]+\d*", body):
+            return f"⟦_{body}⟧"
+        if (match := re.fullmatch(r"(\d)\s*,\s*([a-z]{1,2})", body)) and {*match[2]} <= self.indices:
             return f"⟦{match[1]}⟧⟪{match[2]}⟫"
         raise NotUnderstood(f"the subscript '{body}' is not known")
 

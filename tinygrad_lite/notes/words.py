@@ -16,7 +16,7 @@ from ..truth.equal import same
 from ..truth.loss import Scale
 from .figures import disagreement
 from .lines import Judge, Line
-from .network import DATA, LABELS, LOSSES, RATE, M, Network, names_in, sample, split
+from .network import DATA, LABELS, LOSSES, NO_NETWORK, RATE, M, Network, names_in, sample, split
 from .page import Page, is_update, names_of
 from .reading import Scope, read, recognised
 from .statement import Statement
@@ -56,6 +56,8 @@ def verdicts(page: Page, judge: Judge) -> dict[int, Verdict]:
         if item.statement is not None and (said := disagreement(item.statement)):
             found.setdefault(i, []).append(Verdict(WRONG, said))
     worst = {i: min(several, key=lambda v: WORST_FIRST.index(v.verdict)) for i, several in found.items()}
+    if NO_NETWORK in judge.network.said:  # then that which is assumed is no ground to call anything wrong
+        worst = {i: Verdict(UNKNOWN, NO_NETWORK) if v.verdict == WRONG else v for i, v in worst.items()}
     return {i: _in_names_of(page, verdict) for i, verdict in worst.items()}
 
 
