@@ -21,7 +21,7 @@ from .statement import Item, Size
 
 _TOKEN = re.compile(
     rf"(?P<env>\\begin\s*\{{{ROWS}\}})"
-    r"|(?P<gap>(?<!\s)(?:\t|\s\s)\s{0,60}(?=\\?[A-Za-zδ∂Ａ-ｚ][^\s=]{0,25}\s{0,9}(?::?=|≔|←)))"
+    r"|(?P<gap>(?<!\s)(?:\t|\s\s)\s{0,60}(?![^\s=]*\((?:axis|keepdims|dim)=)(?=\\?[A-Za-zδ∂Ａ-ｚ][^\s=]{0,25}\s{0,9}(?::?=|≔|←)))"
     r"|(?P<script>[_^]\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?[^\W_]+)|<(su[bp])>[^<>\n]{0,40}</su[bp]>)"
     r"|(?P<entry>(?<!\w)\w+\[['\"]\w+['\"]\])|(?P<choice>if\s[^\n,;$]{1,60}?[<>≤≥][^\n,;$]{1,60}?\selse(?![a-z]))"
     rf"|(?P<wrapped>{WRAPPED})"
@@ -89,7 +89,9 @@ def read(text: str) -> list[Item]:
     for stretch in _stretches(masked):
         for item in _items(masked, stretch):
             start = item.start
-            while start and masked[start - 1] == " " and text[start - 1 : start + 1].isalpha():  # delta is δ by now
+            while (
+                start and masked[start - 1] == " " and (text[start - 1].isalnum() or text[start - 1] == "_")
+            ):  # delta_
                 start -= 1
             item = replace(item, line=bisect_right(lines, start) + 1, start=start, text=text[start : item.end])
             whole = _joined(masked, items[-1], item) if items else None

@@ -21,7 +21,7 @@ from ..truth.loss import Scale
 from ..verify.desk import usefulness
 from ..verify.problem import Allowance, Diagnosis, Example, Problem
 from ..verify.words import diagnose
-from .naming import Reading, of_errors, of_the_page, of_unknown, unknown
+from .naming import PLAIN, Reading, of_errors, of_the_page, of_unknown, unknown, words_of
 from .network import (
     DATA,
     LABELS,
@@ -110,7 +110,16 @@ class Judge:
         lost = {s.target for _, s in self.page.equations if self._lost(s)}
         lost |= {n for n in network.axes if split(n)[1] in ("Z", "A") and n not in network.definitions}
         other = bool(self.page.losses) and network.cost_name in LOSSES  # than that of the page
-        return wrong + len(lost) + other, network.odd + (0.5 if other else self._odd_loss())
+        return wrong + self._missteps() + len(lost) + other, network.odd + (0.5 if other else self._odd_loss())
+
+    def _missteps(self) -> int:
+        """Return how many parameters step along something else, of those whose gradient is written down nowhere else."""
+        steps = [
+            (i, s)
+            for i, s in self.page.equations
+            if is_update(s) and s.sides and f"d{s.target}" in self.values and f"d{s.target}" not in self.page.mentioned
+        ]
+        return sum(not self.allows(s, self.page.items[i]) for i, s in steps)
 
     def _lost(self, s: Statement) -> bool:
         """Whether an equation is of a tensor that layers have, but this network has not."""
@@ -515,13 +524,13 @@ READINGS = 12  # of names that are tried; each holds the page against all its ne
 
 def judged(page: Page) -> Judge | None:
     """Return a page held against the network, and read with the names, with which the fewest of its equations are wrong."""
-    layered = layered_names([item.statement for item in page.items if item.statement is not None])
-    ways = [replace(page, reading=Reading(units=layered)), page] if layered and page.model is None else [page]
-    best, least = None, (10**6, 0.0)
-    for way in ways:
-        if least[0] and (trial := _under_readings(way))[1] < least:
-            best, least = trial
-    return best
+    statements = [item.statement for item in page.items if item.statement is not None]
+    certain = Reading(words_of(statements), units=layered_names(statements))
+    if page.model is None and certain != PLAIN:
+        best, _ = _under_readings(replace(page, reading=certain))
+        if best is not None and best.lines:
+            return best
+    return _under_readings(page)[0]
 
 
 def _under_readings(page: Page) -> tuple[Judge | None, tuple[int, float]]:
@@ -532,7 +541,8 @@ def _under_readings(page: Page) -> tuple[Judge | None, tuple[int, float]]:
     tried = 0
     statements = [s for _, s in page.equations]
     alternatives = [
-        replace(page, reading=replace(reading, units=page.reading.units)) for reading in of_the_page(statements)
+        replace(page, reading=replace(reading, units=page.reading.units, names={**page.reading.names, **reading.names}))
+        for reading in of_the_page(statements)
     ]
     if best is None:  # a toy example may have spoilt the network
         alternatives += [replace(page, without=frozenset([i])) for i in page.tensors]

@@ -154,15 +154,26 @@ FORMULA = re.compile(r"[WXAZYHb]\d|[\^@+*/⊙∘·]|[\w}]\(|\s-\s|[WX] ?[XAHWx]\
 _BUILT = re.compile(rf"{FORMULA.pattern}|\\(?:[dt]?frac|sum|odot|cdot|times)|[∑Σᵀ₀-₉]|[A-Za-z]_")
 
 
+_IDENTIFIER = re.compile(r"(?<![\\A-Za-z_.{])[A-Za-z]{2,}_[A-Za-z]{2,}(?:_[A-Za-z]+)*(?![A-Za-z_({])")  # output_delta
+_OF_GRADIENT = re.compile("(?:d|delta|grad|gradient)_")
+_OF_LAYER = re.compile(r"(?<![\\A-Za-z_.])[zZaA]_([a-z]{2,})(?![A-Za-z_(])")
+_ERROR_OF = re.compile(r"(?<![\\A-Za-z_.])(?:d|delta|grad)_([a-z]{2,})(?![A-Za-z_(])")
+_GRADIENT_OF = re.compile(r"(?<![\\A-Za-z_.])(?:grad|d)_([wWbBzZaA]_[a-z]+)(?![A-Za-z_(])")  # grad_w_out
+
+
 def _worded(masked: str) -> str:
     """Spell the words that equations of the page define, such as hidden = tanh(X W1 + b1), in letters of names."""
-    defined, words, before = _DEFINED.findall(masked), set[str](), -1
+    coded = {word for word in _IDENTIFIER.findall(masked) if not is_symbolic(word) and not ENGLISH.fullmatch(word)}
+    masked = _GRADIENT_OF.sub(lambda m: f"d{m[1]}".rjust(len(m[0])), masked)
+    layers = {m[1] for m in _OF_LAYER.finditer(masked)}  # z_hidden, and so d_hidden is δ of it
+    masked = _ERROR_OF.sub(lambda m: f"δ_{m[1]}".rjust(len(m[0])) if m[1] in layers else m[0], masked)
+    defined, words, before = _DEFINED.findall(masked), {word for word in coded if not _OF_GRADIENT.match(word)}, -1
     while before < len(words):
         before = len(words)
         for word, side in defined:
             base = word[1:] if re.fullmatch(f"d{COMMON}", word) else word
             own = set() if base[0] in "dD" or is_symbolic(word) or ENGLISH.fullmatch(word) else {base}
-            side = re.sub(r"\w+\s?×\s?\w+", "", side)  # a size
+            side = re.sub(r"\bnp\.\w+", "f", re.sub(r"\w+\s?×\s?\w+", "", side))  # a size, a function
             for part in (side, re.split(r",\s|\s\(|\s\s|\.\s", side)[0]):
                 inner = re.findall(rf"(?<![\\A-Za-z_]){WORD}", part)
                 given = {w for w in inner if _GIVEN.fullmatch(w)}
@@ -179,7 +190,8 @@ def _worded(masked: str) -> str:
         after = re.sub("^(?:delta|grad|d)_", "", (match[3] or "").strip())
         if len(after) > 1 and not is_symbolic(after) and not {after, after[1:]} & words:
             return match[0]  # the hidden layer
-        return f"{match[1] or ''}{match[2].translate(WIDE)}{uses.sub(spelt, match[3] or '')}"
+        gradient = (match[1] or "").replace("grad_", "    d").replace("d_", " d")
+        return f"{gradient}{match[2].translate(WIDE)}{uses.sub(spelt, match[3] or '')}"
 
     masked = uses.sub(spelt, masked) if words else masked
     if any(word == "h" and FORMULA.search(side) for word, side in defined):  # then h (p - y) is a product

@@ -64,12 +64,18 @@ class Reading:
 PLAIN = Reading()
 
 
+def words_of(equations: list[Statement]) -> dict[str, str]:
+    """Return the words that no equation defines → what they are: W_hidden for weights_hidden, X for inputs."""
+    sides = {s.target: [name for side in s.sides for name in names_in(side)] for s in equations}
+    given = {name for names in sides.values() for name in names} - {n for n, names in sides.items() if n not in names}
+    found = {name: re.fullmatch(r"([a-z]+)((?:_[a-z]+)*)(\d*)", name) for name in given}
+    return {name: WORDS[m[1]] + m[2] + m[3] for name, m in found.items() if m and m[1] in WORDS}
+
+
 def of_the_page(equations: list[Statement]) -> Iterator[Reading]:
     """Yield the readings that the equations by themselves suggest: of the target, of activations called z, of δ by units."""
     defined = {s.target: s.sides[-1] for s in equations if not split(s.target)[0] and any(map(names_in, s.sides))}
     used = {name for s in equations for side in s.sides for name in names_in(side)}
-    if words := {n: WORDS[split(n)[1]] + split(n)[2] for n in used - set(defined) if split(n)[1] in WORDS}:
-        yield Reading(words)
     if LABELS in defined and _computed(defined[LABELS]):
         if OUTPUT in used and OUTPUT not in defined:
             yield Reading(targets={LABELS: OUTPUT})

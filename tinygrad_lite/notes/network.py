@@ -27,7 +27,7 @@ DATA, LABELS, SAMPLES, RATE = "X", "Y", "m", "alpha"
 @lru_cache(maxsize=4096)
 def split(name: str) -> tuple[bool, str, str]:
     """Return whether a name is a gradient's, its letters and its layer: (True, "W", "2") for dW2, "_h" for W_h."""
-    found = re.fullmatch(r"(d(?=[^\W\d_]))?(?:([^\W\d_])(_[a-z]{1,3})|(.*?)_?(\d*))", name)
+    found = re.fullmatch(r"(d(?=[^\W\d_]))?(?:([^\W\d_])(_[a-z_]+)|(.*?)_?(\d*))", name)
     assert found is not None
     return bool(found[1]), found[2] or found[4] or "", found[3] or found[5] or ""
 

@@ -32,6 +32,7 @@ from .network import (
     RATE,
     SAMPLES,
     STANDARD,
+    WEIGHTS,
     M,
     Network,
     activates,
@@ -54,7 +55,8 @@ def is_update(s: Statement) -> bool:
     """Whether an equation says how a parameter changes."""
     gradient, letters, _ = split(s.target)
     own = [name for side in s.sides for name in names_in(side)]
-    steps = s.update or RATE in own or (s.target in own and any(split(n)[0] for n in own))
+    again = s.target in own and (letters in (*WEIGHTS, "b") or any(split(n)[0] for n in own))
+    steps = s.update or RATE in own or again
     return steps and not gradient and letters not in ("Z", "A", "J", "L")
 
 
@@ -311,7 +313,7 @@ class Page:
             plain = [replace(n, shifted=((LABELS, n.output),)) for n in plain]
         numbers = _constants(scalars - set(plain[0].scalars))
         found = [option for n in plain for option in self._with_losses(replace(n, constants=numbers))]
-        own = [side for s in slopes if s.target[1:] in plain[0].axes for side in s.sides]
+        own = self._gradients(plain[0])
         if own and not any(map(counts, own)):  # nothing is divided by m
             summed_ = [replace(n, total=True).with_loss(n.cost_name) for n in found if n.cost_name in LOSSES]
             divided = any(counts(side) for _, s in self.equations if not _is_loss(s) for side in s.sides)
@@ -331,6 +333,14 @@ class Page:
         shifted = [(A, Z) for A, Z in applied.items() if f"d{A}" in self.targets and Z not in self.mentioned]
         found += [replace(n, shifted=(*n.shifted, *shifted)) for n in found if shifted]
         return found[:most]
+
+    def _gradients(self, network: Network) -> list[Expression]:
+        """Return what the page says of gradients of a network, also that which is written in a step alone."""
+        slopes = [
+            side for _, s in self.equations if s.target[1:] in network.axes and s.target[0] == "d" for side in s.sides
+        ]
+        steps = [s for _, s in self.equations if is_update(s) and f"d{s.target}" not in self.mentioned]
+        return slopes + [side for s in steps if s.target in network.axes for side in s.sides]
 
     def _of_one_output(self, found: list[Network], errors: set[str], most: int) -> list[Network]:
         """Return networks of one layer with one output; also with w x exchanged, which is the same for a vector w."""
