@@ -24,6 +24,8 @@ from . import __version__, start
 from .modelfile import ModelFileError, instantiate, load_function, load_model, place_in
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from .data import Dataset
     from .nn import Module
 
@@ -213,7 +215,6 @@ def train(model: Path, data: str | None, out: Path | None, seed: int | None, **o
 @WEIGHTS
 def evaluate(model: Path, data: str | None, out: Path | None, weights: Path | None) -> None:
     """Print how often a trained MODEL is right on the test set, by class and overall, or its loss without classes."""
-    from rich.console import Console
     from rich.table import Table
 
     from .train import loss_of, scores
@@ -231,7 +232,7 @@ def evaluate(model: Path, data: str | None, out: Path | None, weights: Path | No
     for digit in np.unique(test.labels):
         own = correct[test.labels == digit]
         table.add_row(str(digit), f"{own.size:,}", f"{own.sum():,}", f"{own.mean():.4f}")
-    Console().print(table)
+    _console().print(table)
     return _say_result(correct.mean(), None)
 
 
@@ -289,7 +290,6 @@ def draw(model: Path, output: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a list of the formulas as JSON.")
 def verify(model: Path, formulas: Path, function: str, examples: int, timeout: float, as_json: bool) -> None:
     """Check the handwritten backward pass in FORMULAS against the loss of MODEL, line by line."""
-    from rich.console import Console
     from rich.text import Text
 
     from .guard import TimeUp, contained, limited
@@ -314,11 +314,22 @@ def verify(model: Path, formulas: Path, function: str, examples: int, timeout: f
     if as_json:
         click.echo(report.to_json())
     else:
-        console = Console(highlight=False)
+        console = _console()
         for line, tone in report.lines():
             console.print(Text(line, style={"right": "green", "wrong": "red"}.get(tone, "")), soft_wrap=True)
     if not report.ok:
         raise click.exceptions.Exit(FAILED)
+
+
+def _console() -> Console:
+    """Return what tables and lines are printed on; where its reader has gone, as with `| head`, the command ends."""
+    from rich import console
+
+    class Output(console.Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Output(highlight=False)
 
 
 @contextmanager
@@ -366,7 +377,6 @@ def check_notes(notes: Path, model: Path | None, output: Path | None, as_json: b
     The forward equations of the notes define the network, or MODEL does; every other equation is verified by itself.
     The exit code is 1 where one is wrong, and 2 where none could be judged.
     """
-    from rich.console import Console
 
     from .notes.check import check_file
     from .notes.source import NotesError
@@ -390,7 +400,7 @@ def check_notes(notes: Path, model: Path | None, output: Path | None, as_json: b
         if not report.ok and not report.wrong:
             click.echo(report.summary, err=True)
     else:
-        console = Console(highlight=False)
+        console = _console()
         if not console.is_terminal:
             console.width = 120
         console.print(report.table())

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..derive.derivation import Equations, equations
+from ..files import check_file as regular
 from ..formula.expression import Name, write
 from ..nn import Module
 from ..truth.loss import Scale
@@ -158,7 +159,11 @@ def check_file(path: str | os.PathLike[str], model: Any = None) -> NotesReport:
 
 
 def _content(path: Path) -> str:
-    """Return what a file holds, or standard input."""
+    """Return what a file holds, or standard input; a pipe by another name may have no end."""
+    if path == STANDARD_INPUT and sys.stdin is None:
+        raise NotesError("is closed; give the path of a file of notes")
+    if path != STANDARD_INPUT:
+        regular(path)
     with nullcontext(sys.stdin.buffer) if path == STANDARD_INPUT else path.open("rb") as file:
         content = file.read(FILE + 1)
     if len(content) > FILE:

@@ -57,7 +57,7 @@ class Checkpoint:
         except FileNotFoundError:
             raise TrainingError(f"{path}: no such file; train first, or name the folder of a finished run") from None
         except ValueError as error:
-            raise TrainingError(f"{error}; or train again") from None
+            raise TrainingError(f"{error}; take a copy of it, or train again") from None
         weights = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
         state = {name.removeprefix(STATE): array for name, array in arrays.items() if name.startswith(STATE)}
         return cls(weights, state, facts)
