@@ -361,6 +361,11 @@ class Judge:
             line.right, line.found_wrong = same.right, same.found_wrong
 
     @property
+    def strange(self) -> set[str]:
+        """The names of numbers that do not stand in the loss, such as the λ of a decay that it has not."""
+        return set(self.network.constants) - set(names_in(self.network.cost))
+
+    @property
     def unwanted(self) -> tuple[str, ...]:
         """The gradients that nobody wants: of the data and the labels, unless dY stands for that of the output."""
         taken = dict(self.network.shifted)
@@ -578,6 +583,8 @@ def _against_networks(page: Page) -> tuple[Judge | None, tuple[int, float]]:
     best: Judge | None = None
     least, price = (10**6, 0.0), (10**6, 0.0)
     for base in filter(None, map(sample, page.candidates())):
+        if not np.any(base.truth.gradients.get(base.network.output, 1.0)):
+            continue  # nothing can be wrong where all gradients are 0: A − A
         trial = Judge(page, base)
         if (found := trial.price()) < least:
             judged_ = {line.equation for line in trial.lines}

@@ -116,6 +116,12 @@ _MASKS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
         ),
         lambda m: m[0].replace(m["arrow"], "←".ljust(len(m["arrow"]))),  # w → w − η ∂C/∂w
     ),
+    (re.compile(r"\bsum over (?:the |all )?\w+ of (?=\S)"), lambda m: "Σ ".rjust(len(m[0]))),
+    (
+        re.compile(r"\bsum of (?=\S+ over (?:the |all )?(?:rows|columns|samples|examples|batch))"),
+        lambda m: "Σ ".rjust(len(m[0])),
+    ),
+    (re.compile(r"(?<=\S) over (?:the |all )?(?:rows|columns|samples|examples|batch)\b"), _blank),
     (re.compile(r"<-{1,2}(?=\s)"), lambda m: "←".rjust(len(m[0]))),
     (re.compile(r"&[A-Za-z]{2,8};"), lambda m: unescape(m[0]).ljust(len(m[0]))),
     (re.compile(rf"\\(?:boxed|underline|fbox|colorbox)\s*\{{({_NESTED})\}}"), lambda m: f"{m[1]} ".rjust(len(m[0]))),
@@ -158,21 +164,33 @@ _IDENTIFIER = re.compile(r"(?<![\\A-Za-z_.{])[A-Za-z]{2,}_[A-Za-z]{2,}(?:_[A-Za-
 _OF_GRADIENT = re.compile("(?:d|delta|grad|gradient)_")
 _OF_LAYER = re.compile(r"(?<![\\A-Za-z_.])[zZaA]_([a-z]{2,})(?![A-Za-z_(])")
 _ERROR_OF = re.compile(r"(?<![\\A-Za-z_.])(?:d|delta|grad)_([a-z]{2,})(?![A-Za-z_(])")
+_GRAD = re.compile(r"(?<![\\A-Za-z_.])grad_([a-z]+)(?![A-Za-z_(])")
 _GRADIENT_OF = re.compile(r"(?<![\\A-Za-z_.])(?:grad|d)_([wWbBzZaA]_[a-z]+)(?![A-Za-z_(])")  # grad_w_out
+
+
+def _gradients_named(masked: str) -> str:
+    """Spell grad_w_out as dw_out, and d_out as δ_out beside z_out; beside d_out, grad_out is that of w_out."""
+    masked = _GRADIENT_OF.sub(lambda m: f"d{m[1]}".rjust(len(m[0])), masked)
+    layers = {m[1] for m in _OF_LAYER.finditer(masked)}  # z_hidden, and so d_hidden is δ of it
+    errors = set(re.findall(r"(?<![A-Za-z_.])(?:d|delta)_([a-z]{2,})(?![A-Za-z_(])", masked))
+    masked = _GRAD.sub(lambda m: f"dw_{m[1]}".rjust(len(m[0])) if m[1] in errors else m[0], masked)
+    return _ERROR_OF.sub(lambda m: f"δ_{m[1]}".rjust(len(m[0])) if m[1] in layers else m[0], masked)
 
 
 def _worded(masked: str) -> str:
     """Spell the words that equations of the page define, such as hidden = tanh(X W1 + b1), in letters of names."""
+    masked = _gradients_named(masked)
     coded = {word for word in _IDENTIFIER.findall(masked) if not is_symbolic(word) and not ENGLISH.fullmatch(word)}
-    masked = _GRADIENT_OF.sub(lambda m: f"d{m[1]}".rjust(len(m[0])), masked)
-    layers = {m[1] for m in _OF_LAYER.finditer(masked)}  # z_hidden, and so d_hidden is δ of it
-    masked = _ERROR_OF.sub(lambda m: f"δ_{m[1]}".rjust(len(m[0])) if m[1] in layers else m[0], masked)
     defined, words, before = _DEFINED.findall(masked), {word for word in coded if not _OF_GRADIENT.match(word)}, -1
     while before < len(words):
         before = len(words)
         for word, side in defined:
             base = word[1:] if re.fullmatch(f"d{COMMON}", word) else word
-            own = set() if base[0] in "dD" or is_symbolic(word) or ENGLISH.fullmatch(word) else {base}
+            own = (
+                set()
+                if base[0] in "dD" or _OF_GRADIENT.match(word) or is_symbolic(word) or ENGLISH.fullmatch(word)
+                else {base}
+            )
             side = re.sub(r"\bnp\.\w+", "f", re.sub(r"\w+\s?×\s?\w+", "", side))  # a size, a function
             for part in (side, re.split(r",\s|\s\(|\s\s|\.\s", side)[0]):
                 inner = re.findall(rf"(?<![\\A-Za-z_]){WORD}", part)

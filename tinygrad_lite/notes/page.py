@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -525,6 +525,9 @@ def general(s: Statement, last: int) -> Iterator[Statement]:
     if not names:
         yield s
         return
+    if not GENERAL.fullmatch(s.target) and any(m[2].islower() for m in names.values()):
+        s = replace(s, sides=tuple(_over_layers(side, last) for side in s.sides))
+        names = {name: m for name in names_of(s) if (m := GENERAL.fullmatch(name))}
     running = any(m[2].islower() for m in names.values())
     for layer in range(1, last + 1) if running else (last,):
         numbers = {
@@ -533,6 +536,19 @@ def general(s: Statement, last: int) -> Iterator[Statement]:
         if all(0 <= k <= last for k in numbers.values()):
             new = {name: names[name][1] + str(k) for name, k in numbers.items()}
             yield Statement(new.get(s.target, s.target), tuple(renamed(side, new) for side in s.sides), s.update)
+
+
+def _over_layers(side: Expression, last: int) -> Expression:
+    """Return an expression with Σ ‖W[l]‖² as a sum over the layers, as a loss has it."""
+
+    def rule(part: Expression) -> Expression | None:
+        names = {name: m for name in names_in(part) if (m := GENERAL.fullmatch(name)) and m[2].islower() and not m[3]}
+        if not isinstance(part, Apply) or part.op not in SUMS or not names:
+            return None
+        terms = [renamed(part, {name: f"{m[1]}{layer}" for name, m in names.items()}) for layer in range(1, last + 1)]
+        return reduce(lambda a, b: Apply("add", (a, b)), terms)
+
+    return replaced(side, rule)
 
 
 def _unchained(s: Statement, targets: set[str]) -> Iterator[Statement]:

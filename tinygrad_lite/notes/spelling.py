@@ -47,7 +47,7 @@ _SYMBOLS = re.compile(
 _UNDERSCORED = re.compile(
     r"(?:(?:leaky|log|d|deriv|derivative|grad)_)?(?:relu|softmax|sigmoid|tanh|g|act|activation)(?:_(?:prime|deriv|derivative|grad|"
     r"backward))?|d?[yY]_?(?:hat|pred|true)|(?:[yY]_)?one_?hot(?:_[yY])?|lr|learning_?rate|step_size|delta|d?(?:loss|cost|mse|bce)|"
-    r"grad_[Wwb]\d?|B?CE|cross_?entropy|(?:np|numpy|torch|self|params|grads|parameters|cache|jnp)|d?[WwbZzAaXxhH]_\w+|(?:relu|sigmoid|tanh)(?:gradient|prime|deriv(?:ative)?)|d?[A-Za-z]_[A-Za-z]{1,3}",
+    r"(?:grad|d)_(?:[A-Za-z]\d?|[yY]_?(?:hat|pred))|B?CE|cross_?entropy|(?:np|numpy|torch|self|params|grads|parameters|cache|jnp)|d?[WwbZzAaXxhH]_\w+|(?:relu|sigmoid|tanh)(?:gradient|prime|deriv(?:ative)?)|d?[A-Za-z]_[A-Za-z]{1,3}",
     re.IGNORECASE,
 )
 
@@ -137,6 +137,7 @@ _RULES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     # names
     (rf"{_NO_WORD}one[\\_\s-]*hot\s*(?:\(\s*[yY]\s*\)|_\s*[yY](?![A-Za-z]))", "Y"),
     (rf"{_NO_WORD}[yY]_\s*\{{?\s*(?:(?:one[\\_\s-]*)?hot|true)(?:\s*\}}|(?![A-Za-z]))", "Y"),
+    (rf"{_NO_WORD}(?:grad|d)_[yY]_?(?:hat|pred)(?![A-Za-z])", "dYˆ"),
     (rf"{_NO_WORD}(d?)[yY]_?(?:hat|pred)(?![A-Za-z])", r"\1Yˆ"),
     (rf"{_NO_WORD}(?:[lL]earning[_ ]?[rR]ate|lr|step_size)(?![A-Za-z])", "α"),
     (rf"{_NO_WORD}delta(?![A-Za-z])", "δ"),

@@ -83,7 +83,7 @@ def _of_line(line: Line, judge: Judge) -> Verdict:
     reads, network = list(dict.fromkeys(names_in(line.tree))), judge.network
     if reads and not any(np.ndim(judge.values.get(n, ())) for n in reads):
         return Verdict(UNKNOWN, "there are but numbers in it: it breaks off")
-    if strange := sorted(set(network.constants) - set(names_in(network.cost)) & set(reads)):
+    if strange := sorted(judge.strange & set(reads)):
         return Verdict(
             AMBIGUOUS, f"{greek(', '.join(strange))} does not stand in the loss, so this term cannot be judged"
         )
@@ -261,7 +261,7 @@ def _of_step(s: Statement, page: Page, judge: Judge) -> Verdict:
     names = names_of(s)[1:]
     if strange := [n for n in dict.fromkeys(names) if n not in known and n != RATE]:
         return Verdict(AMBIGUOUS, f"{', '.join(strange)} is not defined: {plain}")
-    if constants := [n for n in names if n in judge.network.constants]:
+    if constants := [n for n in names if n in judge.strange]:
         return Verdict(AMBIGUOUS, f"{greek(', '.join(constants))}: {plain}")
 
     def right(statement: Statement, target: str) -> bool:
