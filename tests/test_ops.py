@@ -639,6 +639,22 @@ def test_masks_combine_and_choose() -> None:
     assert [(y & 2).numpy().tolist() for y in (bits, 5 | bits, bits ^ bits, ~bits)] == [[2, 2], [2, 2], [0, 0], [0, 0]]
 
 
+@pytest.mark.parametrize(
+    ("attempt", "written"),
+    [
+        (lambda x, far: tl.gather(x, 0, far[:, None]), "index=an array (400×1)"),
+        (lambda x, far: x[:, far], "index=(slice(None, None, None), an array (400,))"),
+        (lambda x, far: x[(far,)], "index=(an array (400,),)"),
+        (lambda x, _far: np.einsum(x, (0, 1), (1, 0)), "subscripts=a tensor (4×3)"),
+    ],
+)
+def test_messages_write_arrays_among_the_parameters_by_their_shapes(attempt: Any, written: str) -> None:
+    with pytest.raises((IndexError, TypeError)) as refusal:
+        attempt(Tensor(np.ones((4, 3)), requires_grad=True), np.full(400, 9))
+    assert written in str(refusal.value)
+    assert len(str(refusal.value)) < 200
+
+
 @pytest.mark.parametrize("attempt", [lambda x: x & x, lambda x: x | 1, lambda x: 0.5 ^ (x > 0), lambda x: ~x])
 def test_floats_have_no_bits_and_the_message_says_how_masks_are_made(attempt: Any) -> None:
     with pytest.raises(TypeError, match=r"bitwise_.*\(x > 0\) & \(x < 1\)"):

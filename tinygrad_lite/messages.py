@@ -37,8 +37,15 @@ def explain(op: Any, inputs: Sequence[Any], params: dict[str, Any], error: Excep
         except ValueError:
             hint = "; a bias per row of a rows × samples matrix has the shape rows × 1" if op.name == "add" else ""
             return f"{op.name}: {given} do not broadcast: aligned at the last axis, sizes must be equal or 1{hint}"
-    settings = "".join(f", {name}={value!r}" for name, value in params.items())
+    settings = "".join(f", {name}={_setting(value)}" for name, value in params.items())
     return f"{op.name}({given}{settings}): {error}"
+
+
+def _setting(value: Any) -> str:
+    """Write the value of a parameter, with arrays by their shapes: a message of a thousand numbers is not read."""
+    if type(value) is tuple:
+        return f"({', '.join(_setting(part) for part in value)}{',' * (len(value) == 1)})"
+    return describe(value)
 
 
 # Of PyTorch and NumPy, for what is written otherwise here.  What loses the gradient of x says so.
