@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import math
 import random
 import re
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.work import work
 from tinygrad_lite import cli
+from tinygrad_lite.formula.code import evaluate
 from tinygrad_lite.formula.expression import Apply, Expression, Name, Number, write
 from tinygrad_lite.notes import NotesError, check, grammar
 from tinygrad_lite.notes.document import read
@@ -271,6 +274,28 @@ def test_every_spelling_of_a_formula_is_the_same_formula(canonical: str) -> None
 def test_what_is_not_understood_says_why(text: str, reason: str) -> None:
     with pytest.raises(NotUnderstood, match=reason):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "number", ["10^{10^{12}}", "9^{9^{9^{9}}}", "(-8)^{0.5}", "1.5/0", "e^{10^{9}}", "0^{-1}", "\\log 0"]
+)
+@pytest.mark.parametrize("line", ["dW1 = {} dZ1 X^T", "dW1 = 1/m dZ1 X^T = {} = 4", "m = {} m = 1/2 {} m"])
+def test_numbers_that_have_no_value_are_no_trouble(line: str, number: str) -> None:
+    """Numbers of 10¹² digits were computed for hours, and others raised; a mutant of the reader would do so again."""
+    report = check(
+        f"Z1 = W1 X + b1, A1 = sigmoid(Z1)\n\ndZ1 = A1 - Y\n\n${line.replace('{}', number)}$\n\ndb1 = 1/m Σ dZ1"
+    )
+    assert [row.verdict for row in report.rows if row.name in ("dZ1", "db1")] == ["right", "right"]
+    assert not any(row.verdict == "right" for row in report.rows if row.name == "dW1" and "= 4" not in row.text)
+
+
+def test_powers_of_whole_numbers_are_exact_where_they_are_small_and_floats_where_not() -> None:
+    def value(text: str) -> object:
+        return evaluate(ast.parse(text, mode="eval").body, {}, {})
+
+    assert value("2 ** 31 + 1") == 2**31 + 1
+    assert value("10 ** 10 ** 12") == math.inf
+    assert value("2 ** 100") == 2.0**100
 
 
 def test_indices_that_do_not_fit_are_told_apart_from_those_that_do() -> None:

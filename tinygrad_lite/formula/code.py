@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import math
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -169,9 +170,21 @@ def _compiled(node: Any, space: dict[str, Any], _memo: Memo) -> Any:
     return eval(compile(tree, "<repair>", "eval"), dict(space))
 
 
+def _power(a: Any, b: Any) -> Any:
+    """Raise to a power; large ones of whole numbers as floats: 10 ** 10 ** 12 is infinite, not a number of 10¹² digits."""
+    if not (isinstance(a, int) and isinstance(b, int) and abs(b) > LARGEST):
+        return operator.pow(a, b)
+    try:
+        return float(a) ** b
+    except OverflowError:
+        return math.inf
+
+
+LARGEST = 64  # of an exponent of whole numbers that are raised exactly
+
 OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.MatMult: operator.matmul, ast.Pow: operator.pow, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+    ast.MatMult: operator.matmul, ast.Pow: _power, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
     ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.USub: operator.neg, ast.UAdd: operator.pos,
     ast.Invert: operator.invert, ast.Not: operator.not_, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt,
     ast.LtE: operator.le, ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Is: operator.is_, ast.IsNot: operator.is_not,

@@ -37,9 +37,10 @@ def evaluate(tree: Expression, values: Mapping[str, Any], parts: list[Any] | Non
     if any(x is None for x in given):
         return None
     try:
-        return function(tree.op)(*given, **dict(tree.params))
-    except (TypeError, ValueError, IndexError, KeyError, AttributeError):
+        value = function(tree.op)(*given, **dict(tree.params))
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError):
         return None
+    return None if isinstance(value, complex) else value  # of Python's (−8) ** 0.5
 
 
 def function(op: str) -> Callable[..., Any]:

@@ -503,6 +503,16 @@ def _matrices(target: Expression, *sides: Expression) -> list[Expression]:
     return [_finished(_without(target, {*order})), *(_finished(whole(side, order)) for side in sides)]
 
 
+def _is_tower(tree: Expression) -> bool:
+    """Whether an expression is a power of which a number of 10¹² digits could come: 10^(10^12)."""
+    match tree:
+        case Apply("pow", (base, exponent)):
+            inner = [*parts_of(exponent), *(parts_of(base) if _is_scalar(base) else ())]
+            large = isinstance(exponent, Number) and abs(float(exponent.value)) > 64
+            return large or any(isinstance(part, Apply) and part.op == "pow" for part in inner)
+    return False
+
+
 def _finished(tree: Expression) -> Expression:
     """Return a side of an equation without indices: one formula for every sample is the formula of the matrices."""
     level, depth = [tree], 0
@@ -510,6 +520,8 @@ def _finished(tree: Expression) -> Expression:
         level, depth = [part for parent in level if isinstance(parent, Apply) for part in parent.inputs], depth + 1
     if depth > DEEPEST:
         raise NotUnderstood(f"it is nested deeper than {DEEPEST}")
+    if any(map(_is_tower, parts_of(tree))):
+        raise NotUnderstood("a power of a power of numbers, or one above 64, is too large to be computed")
     free = _indices(tree)
     if len(free) > 1:
         raise Mismatch(f"single entries, with indices {', '.join(sorted(free))}, {_SINGLE}")

@@ -26,6 +26,7 @@ from .network import (
     DATA,
     LABELS,
     LOSSES,
+    NO_NETWORK,
     NOTHING,
     RATE,
     WEIGHTS,
@@ -556,8 +557,8 @@ def _under_readings(page: Page) -> tuple[Judge | None, tuple[int, float]]:
         tried += 1
         if trial is not None and price < least:
             best, least = trial, price
-    if best is None:
-        return None, least
+    if best is None or NO_NETWORK in best.network.said:  # then no name can stand for a part of one
+        return best, least
     for reading in of_errors([s for _, s in best.page.equations], best.network):
         tried += 1
         trial, price = _against_networks(replace(best.page, reading=best.page.reading.with_(reading.names)))
